@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Installs goro and builds projects that use it, as strangers would.
+
+usage: consumers_test.py --source ROOT --build BUILD --work FOLDER --compiler CXX --generator NAME WHAT
+
+Every installation is made in one folder and then moved, so that a path that it kept is found out.
+"""
+import argparse
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXPECTED = "sum 499500\n"
+
+
+def call(command, **kwargs):
+    print("+", *map(str, command), flush=True)
+    subprocess.run([str(word) for word in command], check=True, **kwargs)
+
+
+def fail(text):
+    sys.exit(f"FAILED: {text}")
+
+
+class Consumers:
+    def __init__(self, options):
+        self.source, self.build, self.work = options.source, options.build, options.work
+        self.cmake = ["cmake", "-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.compiler}"]
+        if shutil.which("ccache"):
+            self.cmake.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
+        self.compiler = options.compiler
+
+    def prefix(self, kind):
+        return self.work / kind / "prefix"
+
+    def move_into_place(self, kind):
+        made, place = self.work / kind / "made", self.prefix(kind)
+        shutil.rmtree(place, ignore_errors=True)
+        made.rename(place)
+
+    def install(self):
+        made = self.work / "static/made"
+        shutil.rmtree(made, ignore_errors=True)
+        call(["cmake", "--install", self.build, "--prefix", made])
+        self.move_into_place("static")
+
+    def install_shared(self):
+        made, build = self.work / "shared/made", self.work / "shared/build"
+        shutil.rmtree(made, ignore_errors=True)
+        call([*self.cmake, "-S", self.source, "-B", build, "-DBUILD_SHARED_LIBS=ON",
+              "-DCMAKE_BUILD_TYPE=Release", "-DGORO_BUILD_TESTS=OFF",
+              "-DGORO_BUILD_EXAMPLES=OFF", "-DGORO_BUILD_BENCH=OFF"])
+        call(["cmake", "--build", build])
+        call(["cmake", "--install", build, "--prefix", made])
+        self.move_into_place("shared")
+
+    def project(self, name, *settings):
+        """Configures the project test/package/NAME afresh, builds it and runs its program."""
+        build = self.work / "consumers" / "_".join([name, *(s.split("=")[-1] for s in settings[1:])])
+        shutil.rmtree(build, ignore_errors=True)
+        call([*self.cmake, "-S", HERE / name, "-B", build, *settings])
+        call(["cmake", "--build", build])
+        self.expect_sum([build / "program"])
+
+    def expect_sum(self, command, **kwargs):
+        said = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, **kwargs).stdout
+        if said != EXPECTED:
+            fail(f"the program said {said!r}, expected {EXPECTED!r}")
+
+    def find_package(self, kind="static"):
+        self.project("find_package", f"-DCMAKE_PREFIX_PATH={self.prefix(kind)}", f"-DGORO_KIND={kind}")
+
+    def find_package_shared(self):
+        self.find_package("shared")
+
+    def add_subdirectory(self):
+        self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")
+
+    def fetch_content(self):
+        self.project("fetch_content", f"-DFETCHCONTENT_SOURCE_DIR_GORO={self.source}")
+
+    def unknown_component(self):
+        build = self.work / "consumers/unknown_component"
+        shutil.rmtree(build, ignore_errors=True)
+        result = subprocess.run([*self.cmake, "-S", HERE / "find_package", "-B", build,
+                                 "-DGORO_COMPONENTS=teleport",
+                                 f"-DCMAKE_PREFIX_PATH={self.prefix('static')}"],
+                                stderr=subprocess.PIPE, text=True)
+        if result.returncode == 0:
+            fail("find_package(goro COMPONENTS teleport) succeeded")
+        if '"teleport"' not in result.stderr:
+            fail(f"the error does not name the component:\n{result.stderr}")
+
+    def pkg_config(self, kind="static"):
+        if not shutil.which("pkg-config"):
+            fail("pkg-config was not found; run tools/install_deps.sh test")
+        prefix = self.prefix(kind)
+        folder = next(prefix.rglob("goro.pc")).parent
+        environment = {**os.environ, "PKG_CONFIG_PATH": str(folder)}
+        ask = ["pkg-config", "--cflags", "--libs", *(["--static"] if kind == "static" else []), "goro"]
+        said = subprocess.run(ask, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout
+        flags = said.split()
+        folders = [pathlib.Path(flag[2:]).resolve() for flag in flags if flag[:2] in ("-I", "-L")]
+        if not all(given.is_relative_to(prefix.resolve()) for given in folders):
+            fail(f"goro.pc did not follow its tree: {flags}")
+        program = self.work / "consumers" / f"pkg_config_{kind}"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        call([self.compiler, "-std=c++20", HERE / "program.cpp", "-o", program, *flags])
+        self.expect_sum([program], env={**os.environ, "LD_LIBRARY_PATH": str(folder.parent)})
+
+    def pkg_config_shared(self):
+        self.pkg_config("shared")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("source", "build", "work"):
+        parser.add_argument(f"--{name}", type=pathlib.Path, required=True)
+    parser.add_argument("--compiler", required=True)
+    parser.add_argument("--generator", required=True)
+    parser.add_argument("what")
+    options = parser.parse_args()
+    options.work.mkdir(parents=True, exist_ok=True)
+    try:
+        getattr(Consumers(options), options.what)()
+    except subprocess.CalledProcessError as error:
+        fail(f"{' '.join(map(str, error.cmd))} ended with {error.returncode}")
+
+
+if __name__ == "__main__":
+    main()

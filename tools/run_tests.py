@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Builds and runs goro's tests in each of the builds below, shows progress, and counts.
+
+usage: run_tests.py [RUN...] [--scale N] [--jobs N] [--only REGEX]
+
+RUN      debug release asan tsan rooms (default: these five), clang, soak
+--scale  GORO_TEST_SCALE instead of each run's own
+--only   only tests whose name matches
+
+Each GoogleTest case of each run counts once, and so does a build that does not come about. The last line
+reads "N passed, M failed"; the exit status is 0 if M is 0.
+"""
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as xml
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+EVERYTHING = "unit|stress|explore|death|bugs|anomaly|examples|package"
+
+
+class Run:
+    def __init__(self, preset, why, labels="", scale=None, targets=()):
+        self.preset, self.why, self.labels, self.scale = preset, why, labels, scale
+        self.targets = targets
+
+
+RUNS = {
+    # Debug carries the assertions, the lock ranks and the shuffled queues: most faults show there first.
+    "debug": Run("debug", "all tests, with assertions", EVERYTHING),
+    # What is promised in times and bytes is promised of the optimised build.
+    "release": Run("release", "times and memory, optimised", "timing", targets=("test_timing",)),
+    "asan": Run("asan", "unit and stress tests under ASan and UBSan", "unit|stress", "0.1",
+                ("test_unit", "test_stress")),
+    "tsan": Run("tsan", "unit and stress tests under TSan", "unit|stress", "0.1",
+                ("test_unit", "test_stress")),
+    "rooms": Run("rooms", "each room linked against lower rooms only"),
+    "clang": Run("clang", "unit, stress and death tests, compiled by Clang", "unit|stress|death",
+                 targets=("test_unit", "test_stress", "test_death")),
+    "soak": Run("release", "stress tests, twenty times as long", "stress", "20", ("test_stress",)),
+}
+DEFAULT = ["debug", "release", "asan", "tsan", "rooms"]
+
+
+class Progress:
+    """One line that is written over on a terminal; elsewhere a line every few seconds."""
+
+    def __init__(self):
+        self.terminal, self.last = sys.stdout.isatty(), 0.0
+
+    def show(self, text):
+        if self.terminal:
+            print(f"\r\033[K{text[:110]}", end="", flush=True)
+        elif time.monotonic() - self.last > 5:
+            print(text, flush=True)
+            self.last = time.monotonic()
+
+    def clear(self):
+        if self.terminal:
+            print("\r\033[K", end="", flush=True)
+
+
+def environment(run, scale):
+    env = dict(os.environ)
+    if scale or run.scale:
+        env["GORO_TEST_SCALE"] = scale or run.scale
+    env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
+    env.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1")
+    return env
+
+
+def configured(run):
+    cache = ROOT / "build" / run.preset / "CMakeCache.txt"
+    return cache.exists() and "GTest_DIR-NOTFOUND" not in cache.read_text() and (
+        (cache.parent / "build.ninja").exists() or (cache.parent / "Makefile").exists())
+
+
+def build(run, jobs):
+    """True if the build came about. Says what the build tool says when it did not."""
+    steps = [["cmake", "--preset", run.preset]] if not configured(run) else []
+    command = ["cmake", "--build", "--preset", run.preset, "--parallel", str(jobs)]
+    for target in run.targets:
+        command += ["--target", target]
+    progress = Progress()
+    for step in [*steps, command]:
+        process = subprocess.Popen(step, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, errors="replace")
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if re.match(r"\[\s*\d+[/%]", line):
+                progress.show(f"   {run.preset}: building {line.strip()}")
+        progress.clear()
+        if process.wait() != 0:
+            print("".join(said))
+            print(f"FAILED to build: {' '.join(step)}", flush=True)
+            return False
+    return True
+
+
+def without_randomised_addresses():
+    """TSan of GCC 12 does not start where the kernel spreads mappings over more than 28 bits."""
+    try:
+        bits = int(pathlib.Path("/proc/sys/vm/mmap_rnd_bits").read_text())
+    except (OSError, ValueError):
+        return []
+    if bits <= 28 or subprocess.run(["setarch", "-R", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        return []
+    return ["setarch", "-R"]
+
+
+def ctest(run, options):
+    """(passed, failed names, skipped names) of one CTest run."""
+    report = ROOT / "build" / run.preset / "tests.xml"
+    report.unlink(missing_ok=True)
+    command = [*(without_randomised_addresses() if run.preset == "tsan" else []),
+               "ctest", "--test-dir", str(ROOT / "build" / run.preset), "--label-regex", f"^({run.labels})$",
+               "--parallel", str(options.jobs), "--output-on-failure", "--no-tests=ignore",
+               "--output-junit", str(report)]
+    if options.only:
+        command += ["--tests-regex", options.only]
+    progress = Progress()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               errors="replace", env=environment(run, options.scale))
+    for line in process.stdout:
+        if re.match(r"\d+% tests passed", line):
+            break  # its summary follows: ours comes from the report
+        state = re.match(r"\s*(\d+)/(\d+) Test\s+#\d+: (\S+)[ .]*(.*)", line)
+        if state and re.search(r"Passed|\*\*\*Skipped", state[4]):
+            progress.show(f"   {run.preset}: {state[1]} of {state[2]}  {state[3]}")
+        elif state or not re.match(r"\s*Start\s+\d+: |Test project |Internal ctest changing|\s*$", line):
+            progress.clear()
+            print(line, end="", flush=True)
+    process.stdout.read()
+    status = process.wait()
+    progress.clear()
+    passed, failed, skipped = 0, [], []
+    if report.exists():
+        for case in xml.parse(report).getroot().iter("testcase"):
+            if case.get("status") == "run":
+                passed += 1
+            elif case.get("status") == "notrun" and "SKIP_" in case.find("skipped").get("message", ""):
+                skipped.append(case.get("name"))
+            else:
+                failed.append(f"{run.preset}: {case.get('name')}")
+    if passed == 0 and not failed and not options.only and run.labels == EVERYTHING:
+        failed.append(f"{run.preset}: no tests were found")
+    if status != 0 and not failed:
+        failed.append(f"{run.preset}: ctest ended with {status}")
+    return passed, failed, skipped
+
+
+def perform(run, options):
+    began = time.monotonic()
+    print(f"== {run.preset}: {run.why}", flush=True)
+    if not build(run, options.jobs):
+        return 0, [f"{run.preset}: build"], []
+    built = time.monotonic()
+    if run.labels:
+        result = ctest(run, options)
+    else:
+        result = 1, [], []  # that it links is the test
+    passed, failed, skipped = result
+    print(f"   {run.preset}: {passed} passed, {len(failed)} failed"
+          f"{f', {len(skipped)} skipped' if skipped else ''}"
+          f" (build {built - began:.0f} s, run {time.monotonic() - built:.0f} s)", flush=True)
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(usage=__doc__.split("usage: ")[1].split("\n")[0])
+    parser.add_argument("runs", nargs="*")
+    parser.add_argument("--scale")
+    parser.add_argument("--only")
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
+    options = parser.parse_args()
+    unknown = [name for name in options.runs if name not in RUNS]
+    if unknown:
+        sys.exit(f"goro: run_tests.py: {unknown[0]} is not known; say one of {', '.join(RUNS)}")
+
+    passed, failed, skipped = 0, [], []
+    for name in options.runs or DEFAULT:
+        result = perform(RUNS[name], options)
+        passed += result[0]
+        failed += result[1]
+        skipped += [f"{name}: {test}" for test in result[2]]
+    if skipped:
+        print(f"skipped: {', '.join(skipped)}")
+    for name in failed:
+        print(f"failed: {name}")
+    print(f"{passed} passed, {len(failed)} failed")
+    return bool(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
