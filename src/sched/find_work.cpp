@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+#include "sched/find_work.hpp"
+
+#include "base/arch/cpu.hpp"
+#include "base/clock.hpp"
+#include "sched/machine.hpp"
+#include "sched/procs.hpp"
+#include "sched/wake.hpp"
+
+#include <algorithm>
+
+namespace goro::detail {
+
+namespace {
+
+constexpr int timers_at_once = 256;   // then goroutines have their turn
+constexpr int steal_rounds = 4;
+constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
+
+// What timers do may take a while and make many ready; they run in the runtime, with the P in hand.
+void run_timers(processor* p) noexcept {
+  const std::int64_t first = p->timers.earliest();
+  if (first == never) {
+    p->rounds_left = look_around_every;
+    return;
+  }
+  const std::int64_t now = now_ns();
+  if (first <= now) (void)p->timers.run_expired(now, timers_at_once);
+  p->rounds_left = look_for_timers_every;
+}
+
+goroutine* take_global(processor* p, std::size_t most) noexcept {
+  goroutine_queue batch;
+  if (the_global_queue.pop(batch, most) == 0) return nullptr;
+  goroutine* const first = batch.pop_front();
+  while (goroutine* const g = batch.pop_front()) p->push(g);
+  return first;
+}
+
+goroutine* take_global_share(processor* p) noexcept {
+  const std::size_t waiting = the_global_queue.size();
+  if (waiting == 0) return nullptr;
+  const std::size_t share = waiting / static_cast<std::size_t>(processor_count()) + 1;
+  return take_global(p, std::min<std::size_t>(share, 128));
+}
+
+goroutine* take_own(processor* p) noexcept {
+  p->streak = 0;
+  if (goroutine* const g = p->ring.pop()) {
+    return g;
+  }
+  goroutine* const next = p->run_next.load(std::memory_order_relaxed);
+  if (next != nullptr) p->run_next.store(nullptr, std::memory_order_relaxed);
+  return next;
+}
+
+// Every P once, from a random one on, by a step that has no factor in common with their number.
+goroutine* steal(machine* m, bool timers_too) noexcept {
+  processor* const mine = m->p;
+  const auto n = static_cast<std::uint32_t>(processor_count());
+  std::uint32_t at = m->rng.below(n);
+  for (std::uint32_t i = 0; i != n; ++i, at = at + 1 == n ? 0 : at + 1) {
+    processor* const victim = processor_at(static_cast<int>(at));
+    if (victim == mine) continue;
+    if (!victim->ring.empty()) {
+      if (goroutine* const g = victim->ring.steal_half_into(mine->ring)) {
+        victim->eager.store(64, std::memory_order_relaxed);
+        mine->steals.store(mine->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+        return g;
+      }
+    }
+    if (timers_too && victim->timers.earliest() != never) {
+      const std::int64_t now = now_ns();
+      if (victim->timers.earliest() <= now) {
+        (void)victim->timers.run_expired(now, timers_at_once);
+        if (goroutine* const g = take_own(mine)) return g;
+      }
+    }
+  }
+  return nullptr;
+}
+
+bool may_spin(machine* m) noexcept {
+  const int n = processor_count();
+  if (n == 1) return false;
+  if (m->spinning) return true;
+  const int busy = n - idle.idle_processors.load(std::memory_order_relaxed);
+  if (2 * idle.spinning.load(std::memory_order_relaxed) >= busy) return false;
+  m->spinning = true;
+  idle.spinning.fetch_add(1, std::memory_order_acq_rel);
+  return true;
+}
+
+goroutine* look_elsewhere(machine* m) noexcept {
+  if (!may_spin(m)) return nullptr;
+  for (int round = 0; round != steal_rounds; ++round)
+    if (goroutine* const g = steal(m, round == steal_rounds - 1)) return g;
+  for (int spin = 0; spin != brief_spins; ++spin) {
+    for (int i = 0; i != 8; ++i) cpu_pause();
+    if (the_global_queue.size() != 0) return take_global_share(m->p);
+    if (goroutine* const g = steal(m, false)) return g;
+    if (m->p->retired.load(std::memory_order_relaxed)) return nullptr;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+goroutine* find_work(machine* m) noexcept {
+  for (;;) {
+    processor* const p = m->p;
+    if (p->retired.load(std::memory_order_acquire) || idle.stopping) {
+      if (!release_and_sleep(m)) return nullptr;
+      continue;
+    }
+    const bool global_first = p->poke.load(std::memory_order_relaxed) == 0;
+    p->poke.store(0, std::memory_order_relaxed);
+    run_timers(p);
+    goroutine* g = global_first ? take_global(p, 1) : nullptr;
+    if (g == nullptr) g = take_own(p);
+    if (g == nullptr) g = take_global_share(p);
+    if (g == nullptr) g = look_elsewhere(m);
+    if (g != nullptr) {
+      if (m->spinning) found_work(m);
+      return g;
+    }
+    if (!release_and_sleep(m)) return nullptr;
+  }
+}
+
+}  // namespace goro::detail

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+#include "sched/goroutines.hpp"
+
+#include "base/fault.hpp"
+#include "base/spin_lock.hpp"
+
+#include <algorithm>
+#include <new>
+#include <sys/mman.h>
+
+namespace goro::detail {
+
+namespace {
+
+constexpr std::size_t stacks_for_machines = 1024;  // at most one hot stack each, and the caches' slack
+constexpr int populate_write = 23;                 // MADV_POPULATE_WRITE
+
+constinit goroutine* blocks = nullptr;
+constinit std::size_t reserved = 0;                 // blocks
+constinit std::atomic<std::size_t> made{0};         // published with release after construction
+constinit std::size_t populated = 0;                // bytes; under lock
+constinit spin_lock lock;
+constinit std::atomic<std::uint64_t> next_id{1};
+
+// Batches: the first block of each links the next batch through `run`'s storage, which a dead block does
+// not use.
+constinit goroutine* batches = nullptr;
+constinit free_list loose;
+
+goroutine*& next_batch(goroutine* first) noexcept { return *reinterpret_cast<goroutine**>(&first->closure); }
+
+// Makes one more block at the array's end. Null: the limit. Pages come in bulk, a little ahead.
+goroutine* make_block() noexcept {
+  const std::size_t n = made.load(std::memory_order_relaxed);
+  if (n >= block_limit() || fault("goroutine block")) return nullptr;
+  if ((n + 1) * sizeof(goroutine) > populated) {
+    const std::size_t step = std::clamp<std::size_t>(populated, 64u << 10, 1u << 20);
+    const std::size_t bytes = std::min(step, reserved * sizeof(goroutine) - populated);
+    (void)madvise(reinterpret_cast<char*>(blocks) + populated, bytes, populate_write);  // else faults, one by one
+    populated += bytes;
+  }
+  goroutine* const g = new (blocks + n) goroutine;
+  made.store(n + 1, std::memory_order_release);
+  return g;
+}
+
+}  // namespace
+
+bool init_goroutines() noexcept {
+  const std::size_t capacity = default_stacks.capacity();
+  reserved = capacity > 2 * stacks_for_machines ? capacity - stacks_for_machines : capacity / 2;
+  void* const p = mmap(nullptr, reserved * sizeof(goroutine), PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) return false;
+  blocks = static_cast<goroutine*>(p);
+  return true;
+}
+
+std::size_t block_limit() noexcept {
+  const std::size_t capacity = default_stacks.capacity();  // may have shrunk: the guards' budget
+  const std::size_t limit = capacity > 2 * stacks_for_machines ? capacity - stacks_for_machines : capacity / 2;
+  return std::min(reserved, limit);
+}
+
+bool take_blocks(free_list& into) noexcept {
+  const spin_guard hold(lock);
+  if (batches != nullptr) {
+    goroutine* const first = batches;
+    batches = next_batch(first);
+    into.first = first;
+    into.count = block_batch;
+    return true;
+  }
+  while (into.count < block_batch && loose.count > 0) into.push(loose.pop());
+  while (into.count < block_batch) {
+    goroutine* const g = make_block();
+    if (g == nullptr) break;
+    into.push(g);
+  }
+  return into.count > 0;
+}
+
+void give_blocks(free_list& from) noexcept {
+  goroutine* const first = from.first;
+  goroutine* last = first;
+  for (std::size_t i = 1; i != block_batch; ++i) last = last->link;
+  from.first = last->link;
+  from.count -= block_batch;
+  last->link = nullptr;
+  const spin_guard hold(lock);
+  next_batch(first) = batches;
+  batches = first;
+}
+
+goroutine* take_block() noexcept {
+  const spin_guard hold(lock);
+  if (loose.count == 0 && batches != nullptr) {
+    goroutine* const first = batches;
+    batches = next_batch(first);
+    loose.first = first;
+    loose.count = block_batch;
+  }
+  return loose.count > 0 ? loose.pop() : make_block();
+}
+
+void give_block(goroutine* g) noexcept {
+  const spin_guard hold(lock);
+  loose.push(g);
+}
+
+std::size_t block_count() noexcept { return made.load(std::memory_order_acquire); }
+goroutine* block_at(std::size_t index) noexcept { return blocks + index; }
+std::uint64_t take_ids(std::uint64_t n) noexcept { return next_id.fetch_add(n, std::memory_order_relaxed); }
+
+}  // namespace goro::detail

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: MIT
+#include "sched/monitor.hpp"
+
+#include "base/clock.hpp"
+#include "base/fatal.hpp"
+#include "base/futex.hpp"
+#include "base/settings.hpp"
+#include "sched/counters.hpp"
+#include "sched/kernel_state.hpp"
+#include "sched/machine.hpp"
+#include "sched/procs.hpp"
+#include "sched/wake.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <pthread.h>
+#include <sys/prctl.h>
+
+namespace goro::detail {
+
+namespace {
+
+constexpr std::int64_t us = 1000;
+constexpr std::int64_t ms = 1000 * us;
+constexpr std::int64_t quickest = 20 * us;
+constexpr std::int64_t slowest = 10 * ms;
+constexpr std::int64_t slice = 10 * ms;
+constexpr int rounds_before_backing_off = 50;
+constexpr std::int64_t quiet_before_sleep = 100 * ms;
+
+constinit std::atomic<std::uint32_t> bell{0};           // futex word: the monitor's waits
+constinit std::atomic<std::int64_t> interval{quickest};  // the present one; others read it as a hint
+
+// What the monitor remembers of a P. Its own.
+struct watch {
+  std::uint64_t switches = 0;
+  std::uintptr_t owner = 0;
+  std::int64_t since = 0;        // it stands still since
+  std::int64_t next_look = 0;    // at the thread's state in the kernel
+  bool told_blocking = false;    // seen in announced blocking in the round before
+};
+watch watches[max_max_procs];
+
+bool somebody_waits(const processor& p, std::int64_t now) noexcept {
+  return p.has_work() || the_global_queue.size() != 0 || p.timers.earliest() <= now;
+}
+
+// run_next of a P that computes on: out of it, into the global queue. By the hand-shake, and back.
+void free_run_next(processor& p) noexcept {
+  idle.in_flight.fetch_add(1, std::memory_order_acq_rel);
+  const borrowed loan = borrow_run_next(p);
+  p.eager.store(16, std::memory_order_relaxed);
+  if (loan.g != nullptr) the_global_queue.push(loan.g);
+  idle.in_flight.fetch_sub(1, std::memory_order_acq_rel);
+  if (loan.in_hands)
+    hand_off(&p);
+  else
+    wake_one();
+}
+
+// One P, one round. True: there was something to do.
+bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
+  const std::uintptr_t owner = p.owner.load(std::memory_order_acquire);
+  const std::uint64_t switches = p.switches.load(std::memory_order_relaxed);
+  const bool still = owner == w.owner && switches == w.switches;
+  w.owner = owner;
+  w.switches = switches;
+  if (!still || owner == 0 || owner == in_hands) {
+    w.since = now;
+    w.next_look = now + 50 * us;
+    w.told_blocking = false;
+    return false;
+  }
+  const bool waits = somebody_waits(p, now);
+  if ((owner & 1) != 0) {
+    const bool long_enough = w.told_blocking;
+    w.told_blocking = true;
+    if (!waits || !long_enough || !take_from_blocker(p)) return waits;
+    count_handoff();
+    hand_off(&p);
+    return true;
+  }
+  auto* const m = reinterpret_cast<machine*>(owner);
+  const std::int64_t still_for = now - w.since;
+  if (!waits) return false;
+  if (m->in_runtime.load(std::memory_order_relaxed) == 0 && still_for >= 50 * us && now >= w.next_look) {
+    w.next_look = now + still_for;  // 50, 100, 200 … us
+    if (sleeps_in_kernel(m)) {
+      if (!take_from_runner(p)) return true;
+      count_handoff();
+      hand_off(&p);
+      return true;
+    }
+  }
+  if (still_for >= slice) {
+    if (!take_from_runner(p)) return true;
+    count_revoked_hog();
+    hand_off(&p);
+    return true;
+  }
+  if (still_for >= quickest && idle.idle_processors.load(std::memory_order_relaxed) != 0 &&
+      p.run_next.load(std::memory_order_relaxed) != nullptr && p.ring.empty()) {
+    free_run_next(p);
+    return true;
+  }
+  return still_for < 200 * us;  // it may yet prove to be blocked: look soon
+}
+
+struct verdict {
+  bool busy = false;     // some P is not idle
+  bool acted = false;
+  bool pressed = false;  // all Ps are busy, and somebody waits or timers run
+};
+
+verdict one_round(std::int64_t now) noexcept {
+  verdict v;
+  const int n = processor_count();
+  bool waiting = the_global_queue.size() != 0;
+  for (int i = 0; i != n; ++i) {
+    processor* const p = processor_at(i);
+    if (p->owner.load(std::memory_order_relaxed) != 0) v.busy = true;
+    if (look_at(*p, watches[i], now)) v.acted = true;
+    if (p->has_work() || p->timers.earliest() != never) waiting = true;
+  }
+  v.pressed = waiting && idle.idle_processors.load(std::memory_order_relaxed) == 0;
+  if (v.busy && idle.idle_processors.load(std::memory_order_relaxed) != 0) {
+    if (visible_work(now)) wake_one();  // a due timer, or work whose maker did not wake
+  }
+  return v;
+}
+
+void give_back_when_idle() noexcept {
+  (void)reap_idle_machines(processor_count());
+  (void)default_stacks.trim(default_stacks.idle_low_water() < 64 ? 64 : 32);
+}
+
+// Sleeps until a P stops being idle. False: one has.
+bool sleep_while_idle() noexcept {
+  const std::uint32_t before = bell.load(std::memory_order_acquire);
+  {
+    const spin_guard hold(idle.lock);
+    if (idle.idle_processors.load(std::memory_order_relaxed) != processor_count()) return false;
+    idle.monitor_sleeps = true;
+  }
+  while (bell.load(std::memory_order_acquire) == before) (void)futex_wait(bell, before);
+  return true;
+}
+
+void rounds() noexcept {
+  int without = 0;
+  std::int64_t quiet_since = now_ns();
+  std::int64_t next_second = quiet_since + 1000 * ms;
+  std::int64_t pause = quickest;
+  for (;;) {
+    const std::uint32_t before = bell.load(std::memory_order_acquire);
+    interval.store(pause, std::memory_order_relaxed);
+    (void)futex_wait(bell, before, now_ns() + pause);
+    const bool called = bell.load(std::memory_order_relaxed) != before;
+    const std::int64_t now = now_ns();
+    const verdict v = one_round(now);
+    if (v.acted || called) {
+      without = 0;
+      pause = quickest;
+    } else if (++without > rounds_before_backing_off) {
+      pause = std::min(pause * 2, v.pressed ? 1 * ms : slowest);
+    }
+    if (v.pressed) pause = std::min(pause, 1 * ms);
+    if (now >= next_second) {
+      next_second = now + 1000 * ms;
+      follow_cpu_limit();
+      const std::size_t idle_stacks = default_stacks.idle_low_water();
+      if (idle_stacks > 256) (void)default_stacks.trim(idle_stacks / 2);
+    }
+    if (v.busy) {
+      quiet_since = now;
+      // The first timer of the busy Ps, so that one that is due is not found a whole round late.
+      const std::int64_t first = earliest_timer();
+      if (first != never) pause = std::clamp(first - now, quickest, pause);
+    } else if (now - quiet_since >= quiet_before_sleep) {
+      give_back_when_idle();
+      if (sleep_while_idle()) {
+        without = 0;
+        pause = quickest;
+      }
+      quiet_since = now_ns();
+    }
+  }
+}
+
+void* thread_main(void*) noexcept {
+  (void)prctl(PR_SET_NAME, "goro-monitor", 0, 0, 0);
+  (void)prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
+  rounds();
+  return nullptr;
+}
+
+}  // namespace
+
+void start_monitor() noexcept {
+  sigset_t everything;
+  sigset_t before;
+  sigfillset(&everything);
+  pthread_sigmask(SIG_SETMASK, &everything, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 256u * 1024);
+  pthread_t thread;
+  const int error = pthread_create(&thread, &attributes, &thread_main, nullptr);
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) fatal("start", "the kernel gives no thread for the monitor", "raise the limit (ulimit -u)");
+}
+
+void wake_monitor() noexcept {
+  bell.fetch_add(1, std::memory_order_release);
+  (void)futex_wake(bell, 1);
+}
+
+void call_monitor() noexcept {
+  if (interval.load(std::memory_order_relaxed) <= 100 * us) return;
+  interval.store(quickest, std::memory_order_relaxed);  // one caller is enough
+  wake_monitor();
+}
+
+}  // namespace goro::detail

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// The monitor: a thread without a P that looks at the Ps from outside and takes one from an M that blocks or
+// computes for too long while others wait. One mechanism (revoke.hpp), three uses:
+//
+//   announced blocking      owner is m | 1 for more than one round, and somebody waits: hand off
+//   unannounced blocking    the P's count of switches stands still: at 50, 100, 200 … us of that, is the
+//                           thread asleep in the kernel? Then, if somebody waits, hand off
+//   CPU hogs                stands still for 10 ms, and somebody waits: the P goes to another M, and the
+//                           kernel shares the CPU between the two threads
+//
+// "Somebody waits": the P's own queue, the global queue, or a timer of the P that is due.
+// Two smaller duties: a goroutine alone in run_next behind a goroutine that goes on computing, while a P is
+// idle, is moved to where it can be had (wake.hpp); a timer that is due while its P stands still or nobody
+// keeps time, and a P is idle, wakes an M.
+//
+// Rounds: 20 us apart while there is something to do, doubling up to 10 ms after 50 rounds without; at most
+// 1 ms while all Ps are busy and somebody waits or timers run, so that a slice ends within 11 ms. When all
+// Ps have been idle for a tenth of a second, it gives memory and threads back, and sleeps without a limit
+// until a P stops being idle: idle means idle.
+#pragma once
+
+namespace goro::detail {
+
+void start_monitor() noexcept;
+// From its sleep without a limit. Under idle.lock.
+void wake_monitor() noexcept;
+// There is something to do soon: if it has backed off, it comes now.
+void call_monitor() noexcept;
+
+}  // namespace goro::detail

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+// Park and ready.
+//
+// A goroutine that parks has already published itself (its waiter is linked, its timer armed) and may be
+// made ready by another M before it is off its stack. Nobody may run it until then.
+//
+//   P1  off_stack: store 1, release, by whatever runs next on the parking M (machine::settle)
+//                  -> load, acquire, by ready() before it touches the goroutine further.
+//       The waker sees the saved context, and all of the parked stack. It waits for the 1: between the
+//       parker's publication and its switch are a few dozen instructions, in the runtime, so nobody takes
+//       its P; should the kernel take its CPU, the waker ends up yielding its own (spin_wait).
+//       The waker writes the 0 again: from then on the goroutine is runnable and the waker's.
+//   Nobody waits for itself: ready(g) is never called on the M where g is on its way out, because between
+//   publication and switch that M only picks the next goroutine. Timers, which call ready, run on the M's
+//   own stack or on the stack of a goroutine that has ended.
+//
+// Rejected: a call-back that unlocks the channel behind the switch (Go): an indirect call for each park, and
+// the lock is held for longer; a CAS on the state by both sides: a locked instruction each.
+#include "sched/park.hpp"
+
+#include "sched/entry.hpp"
+#include "sched/runtime.hpp"
+#include "sched/thread_waiter.hpp"
+#include "sched/wake.hpp"
+
+#include <sched.h>
+
+namespace goro::detail {
+
+namespace {
+
+// Leaves g's stack for whatever comes next, and comes back when g is taken up again. In the runtime.
+GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leaving how) noexcept {
+  const int saved_errno = *m->thread.error;
+  exception_globals saved_exceptions;
+  const bool in_exception = m->thread.exceptions->caught != nullptr || m->thread.exceptions->uncaught != 0;
+  if (in_exception) [[unlikely]] {
+    saved_exceptions = *m->thread.exceptions;
+    *m->thread.exceptions = {};
+  }
+  m->left = g;
+  m->why_left = how;
+  saved_context here;
+  g->context = on_this_stack(&here);
+  goroutine* const next =
+      m->p == nullptr || (g->flags.load(std::memory_order_relaxed) & flag_locked) != 0 ? nullptr : m->p->pick();
+  if (next != nullptr && (next->flags.load(std::memory_order_relaxed) & slow_flags) == 0 &&
+      (next->stack != nullptr || give_stack(m, next))) [[likely]] {
+    take_up(m, next);
+    switch_to(next, &here, &g->stack->fake_stack);
+  } else {
+    m->chosen = next;
+    switch_to_machine(m, &here, g->stack);
+  }
+  sanitizer::arrive(g->stack->fake_stack);
+  m = g->m;  // perhaps another
+  m->settle();
+  if (in_exception) [[unlikely]]
+    *m->thread.exceptions = saved_exceptions;
+  *m->thread.error = saved_errno;
+}
+
+// Waits until g, which is ours to wake, is off its stack, and makes it runnable.
+[[gnu::always_inline]] inline void make_runnable(goroutine* g) noexcept {
+  if (g->off_stack.load(std::memory_order_acquire) == 0) [[unlikely]] {  // P1
+    for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) == 0; ++round) spin_wait(round);
+  }
+  g->off_stack.store(0, std::memory_order_relaxed);
+  g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+task task::current() {
+  if (goroutine* const g = current_goroutine()) return task(g);
+  start_runtime();
+  return task(&this_thread_waiter());
+}
+
+void park(task self, wait_reason why, const void* on) noexcept {
+  goroutine* const g = self.as_goroutine();
+  if (g == nullptr) {
+    self.as_thread()->park(why, on);
+    return;
+  }
+  machine* const m = g->m;
+  (void)m->enter();
+  g->why.store(why, std::memory_order_relaxed);
+  g->waits_on.store(on, std::memory_order_relaxed);
+  g->state.store(goroutine_state::parked, std::memory_order_relaxed);
+  leave_stack(m, g, leaving::parked);
+  g->m->leave();
+}
+
+void ready(task t) noexcept {
+  goroutine* const g = t.as_goroutine();
+  if (g == nullptr) {
+    t.as_thread()->unpark();
+    return;
+  }
+  const runtime_section here;
+  make_runnable(g);
+  processor* const p = here.p();
+  if (p == nullptr) {
+    the_global_queue.push(g);
+    wake_one();
+    return;
+  }
+  if (p->push_next(g)) {
+    wake_one();
+    return;
+  }
+  // Alone: the caller will park and run it next, as a rule. See wake.hpp.
+  const std::uint32_t eager = p->eager.load(std::memory_order_relaxed);
+  if (eager != 0 && idle.idle_processors.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+    p->eager.store(eager - 1, std::memory_order_relaxed);
+    p->run_next.store(nullptr, std::memory_order_relaxed);
+    p->push(g);  // where it can be stolen
+    wake_one();
+  }
+}
+
+void ready_batch::add(task t) noexcept {
+  goroutine* const g = t.as_goroutine();
+  if (g == nullptr) {
+    t.as_thread()->unpark();
+    return;
+  }
+  make_runnable(g);
+  g->link = nullptr;
+  if (last_ == nullptr)
+    first_ = g;
+  else
+    last_->link = g;
+  last_ = g;
+  ++count_;
+}
+
+void ready_batch::flush() noexcept {
+  constexpr std::size_t few = 64;
+  if (count_ == 0) return;
+  const runtime_section here;
+  processor* const p = here.p();
+  goroutine_queue batch;
+  for (goroutine* g = first_; g != nullptr;) {
+    goroutine* const next = g->link;
+    g->link = nullptr;
+    if (p != nullptr && count_ <= few)
+      p->push(g);
+    else
+      batch.push_back(g);
+    g = next;
+  }
+  if (!batch.empty()) the_global_queue.push_all(batch, count_);
+  first_ = last_ = nullptr;
+  count_ = 0;
+  wake_one();
+}
+
+void yield_now() noexcept {
+  goroutine* const g = current_goroutine();
+  if (g == nullptr) {
+    sched_yield();
+    return;
+  }
+  machine* const m = g->m;
+  (void)m->enter();
+  processor* const p = m->p;
+  // Nobody else is here: then only the look around counts.
+  if (p != nullptr && !p->has_work() && p->poke.load(std::memory_order_relaxed) == 0 && p->rounds_left > 1) {
+    --p->rounds_left;
+    m->leave();
+    return;
+  }
+  leave_stack(m, g, p == nullptr ? leaving::displaced : leaving::yielded);
+  g->m->leave();
+}
+
+// After a hand-shake or a blocking call took the P: g waits for another in the global queue.
+void wait_for_processor(machine* m, goroutine* g) noexcept { leave_stack(m, g, leaving::displaced); }
+
+}  // namespace goro::detail

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#include "sched/place.hpp"
+
+#include "base/fatal.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <cxxabi.h>
+#include <dlfcn.h>
+#include <link.h>
+#include <memory>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;  // NOLINT: POSIX's own
+
+namespace goro::detail {
+
+namespace {
+
+// Asks addr2line: two lines, "file:line" for the address as it stands in the module.
+void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
+  int ends[2];
+  if (pipe(ends) != 0) return;
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
+  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0);
+  posix_spawn_file_actions_addclose(&actions, ends[0]);
+  char address[32];
+  std::snprintf(address, sizeof address, "%#lx", static_cast<unsigned long>(offset));
+  char name[] = "addr2line";
+  char option[] = "-e";
+  std::string copy(module);
+  char* const arguments[] = {name, option, copy.data(), address, nullptr};
+  pid_t child = -1;
+  const bool started = posix_spawnp(&child, name, &actions, nullptr, arguments, environ) == 0;
+  posix_spawn_file_actions_destroy(&actions);
+  close(ends[1]);
+  std::string text;
+  if (started) {
+    char buffer[512];
+    for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) text.append(buffer, static_cast<std::size_t>(n));
+    int status = 0;
+    waitpid(child, &status, 0);
+  }
+  close(ends[0]);
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || text.compare(0, 2, "??") == 0) return;
+  out.file = text.substr(0, colon);
+  out.line = std::atoi(text.c_str() + colon + 1);
+}
+
+}  // namespace
+
+place find_place(std::uintptr_t pc) {
+  place out;
+  Dl_info info{};
+  const std::uintptr_t call = pc - 1;  // a return address belongs to the line after the call
+  if (pc == 0 || dladdr(reinterpret_cast<void*>(call), &info) == 0) return out;
+  if (info.dli_sname != nullptr) {
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> plain(abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status),
+                                                       &std::free);
+    out.function = status == 0 && plain != nullptr ? plain.get() : info.dli_sname;
+  }
+  if (info.dli_fname != nullptr) {
+    out.module = info.dli_fname;
+    if (out.module.find('/') == std::string::npos || access(info.dli_fname, R_OK) != 0) out.module = "/proc/self/exe";
+    if (out.module == "/proc/self/exe") {
+      char path[4096];
+      const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+      if (n > 0) out.module.assign(path, static_cast<std::size_t>(n));
+    }
+    out.offset = call - reinterpret_cast<std::uintptr_t>(info.dli_fbase);
+    // A program that is not position-independent is linked at its own addresses.
+    link_map* map = nullptr;
+    Dl_info again{};
+    void* extra = nullptr;
+    if (dladdr1(reinterpret_cast<void*>(call), &again, &extra, RTLD_DL_LINKMAP) != 0) {
+      map = static_cast<link_map*>(extra);
+      if (map != nullptr && map->l_addr == 0) out.offset = call;
+    }
+    ask_addr2line(out.module.c_str(), out.offset, out);
+  }
+  return out;
+}
+
+void write_place(const char* what, std::uintptr_t pc, std::uint64_t by) noexcept {
+  try {
+    const place at = find_place(pc);
+    fatal_text text;
+    text << what;
+    if (by != 0) text << " by goroutine " << static_cast<unsigned long>(by);
+    text << " at ";
+    if (!at.file.empty())
+      text << at.file.c_str() << ':' << at.line;
+    else if (!at.module.empty())
+      text << at.module.c_str() << '+' << hex(at.offset);
+    else
+      text << hex(pc);
+    if (!at.function.empty()) text << " in " << at.function.c_str();
+    text << '\n';
+    text.write();
+  } catch (...) {
+    fatal_text text;
+    text << what << " at " << hex(pc) << '\n';
+    text.write();
+  }
+}
+
+}  // namespace goro::detail

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+// Where in the program an address is: module, function, and, where a helper program can tell, file and line.
+// The plain means of the scheduler's own reports; a room above may do it better (hooks.hpp).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace goro::detail {
+
+struct place {
+  std::string function;  // demangled; empty: unknown
+  std::string file;      // empty: unknown
+  int line = 0;
+  std::string module;
+  std::uintptr_t offset = 0;
+};
+
+// May allocate, and start a process (addr2line, if it is installed) to learn file and line.
+place find_place(std::uintptr_t pc);
+
+// "  created by goroutine 7 at function (file:line)" to stderr. For reports that end the process.
+void write_place(const char* what, std::uintptr_t pc, std::uint64_t by) noexcept;
+
+}  // namespace goro::detail

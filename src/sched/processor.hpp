@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// P: the right to run goroutines, with what running needs: a run queue, a timer heap, caches of G blocks
+// and stacks. There are max_procs of them; an M runs goroutines only while it holds one.
+//
+// Who holds it is one word, `owner`:
+//     0        idle: on the idle list, or at rest because it is retired
+//     2        in the hands of a thread that passes it on (in_hands)
+//     m        M m runs goroutines on it
+//     m | 1    m holds it but has announced that it blocks: whoever needs a P may take it by CAS
+// Changes: 0 -> 2 by who takes it off the idle list, under its lock; 2 -> m, 2 -> 0 by who has it in hands;
+// m -> m | 1 and back (CAS) by m; m | 1 -> 2 by anyone (CAS); m -> 2 by m itself, or by a taker after a
+// successful hand-shake (revoke.hpp).
+//
+// All other fields are the holder's ("owner only"), except those that say so. The word that passes a P on
+// is always written with release and read with acquire, so the next holder sees what the last one did.
+#pragma once
+
+#include "base/random.hpp"
+#include "sched/global_queue.hpp"
+#include "sched/goroutines.hpp"
+#include "sched/run_queue.hpp"
+#include "sched/timer_heap.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace goro::detail {
+
+struct machine;
+
+inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
+inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers wait in this P's heap
+inline constexpr std::uint32_t longest_streak = 16;     // run_next in a row, before the ring has its turn
+inline constexpr std::size_t stack_cache_size = 32;
+inline constexpr std::uintptr_t in_hands = 2;
+
+struct alignas(128) processor {
+  explicit processor(int number) noexcept : index(number), rng(static_cast<std::uint64_t>(number) + 1) {}
+
+  // ---- the fast path
+  std::atomic<goroutine*> run_next{nullptr};  // owner stores; the monitor reads
+  std::uint32_t rounds_left = 1;              // until the next look around
+  std::uint32_t streak = 0;
+  std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
+  std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
+  std::atomic<std::uint64_t> switches{0};     // owner counts; the monitor watches it stand still
+  std::atomic<std::uint64_t> created{0};      // owner counts
+  std::atomic<std::uint64_t> finished{0};     // owner counts
+  free_list blocks;
+  std::uint64_t next_id = 0;
+  std::uint64_t ids_end = 0;
+  std::size_t stack_count = 0;
+  stack_header* stacks[stack_cache_size];
+
+  // ---- shared
+  alignas(128) run_queue<256> ring;
+  alignas(128) std::atomic<std::uintptr_t> owner{0};
+  std::atomic<bool> retired{false};           // beyond max_procs: its holder gives it up; under idle.lock
+  std::atomic<bool> at_rest{true};            // retired and empty, or never used; under idle.lock
+  processor* idle_link = nullptr;             // idle list's
+  timer_heap timers;
+  const int index;
+  random rng;                                 // owner only
+  std::atomic<std::uint64_t> steals{0};
+
+  // The next goroutine by the quick rules; null: none here, or it is time to look around.
+  [[gnu::always_inline]] goroutine* pick() noexcept {
+    if (--rounds_left == 0 || poke.load(std::memory_order_relaxed) != 0) [[unlikely]] {
+      rounds_left = 1;  // whoever looks around sets it anew
+      return nullptr;
+    }
+    goroutine* const next = run_next.load(std::memory_order_relaxed);
+    if (next != nullptr && streak < longest_streak) {
+      run_next.store(nullptr, std::memory_order_relaxed);
+      ++streak;
+      return next;
+    }
+    streak = 0;
+    if (goroutine* const g = ring.pop()) return g;
+    if (next != nullptr) run_next.store(nullptr, std::memory_order_relaxed);
+    return next;
+  }
+
+  // Behind all others. A full ring spills its older half to the global queue.
+  [[gnu::always_inline]] void push(goroutine* g) noexcept {
+    if (!ring.push(g)) [[unlikely]] spill(g);
+  }
+  // Ahead of all others; who was there goes to the ring. True: the P has more than this one now.
+  [[gnu::always_inline]] bool push_next(goroutine* g) noexcept {
+    goroutine* const before = run_next.load(std::memory_order_relaxed);
+    run_next.store(g, std::memory_order_release);
+    if (before != nullptr) {
+      push(before);
+      return true;
+    }
+    return !ring.empty();
+  }
+  void spill(goroutine* g) noexcept;
+
+  bool has_work() const noexcept { return run_next.load(std::memory_order_relaxed) != nullptr || !ring.empty(); }
+
+  void count_switch() noexcept {
+    switches.store(switches.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+
+  goroutine* new_block() noexcept;            // null: the limit of goroutines is reached
+  void free_block(goroutine* g) noexcept {
+    blocks.push(g);
+    if (blocks.count >= 2 * block_batch) give_blocks(blocks);
+  }
+  std::uint64_t new_id() noexcept {
+    if (next_id == ids_end) {
+      next_id = take_ids(64);
+      ids_end = next_id + 64;
+    }
+    return next_id++;
+  }
+  stack_header* take_stack() noexcept {       // null: none to be had now
+    if (stack_count == 0) [[unlikely]] stack_count = default_stacks.take(stacks, stack_cache_size / 2);
+    return stack_count == 0 ? nullptr : stacks[--stack_count];
+  }
+  void put_stack(stack_header* h) noexcept {
+    if (stack_count == stack_cache_size) [[unlikely]] flush_stacks();
+    stacks[stack_count++] = h;
+  }
+  void flush_stacks() noexcept;               // the colder half to the pool
+  void empty_into_shared() noexcept;          // queue, caches and timers: a retired P leaves nothing behind
+};
+
+}  // namespace goro::detail

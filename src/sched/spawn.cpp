@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// go(): a G from a closure, and where it is queued.
+//
+// On a P: run_next, as in Go, so that a child runs next when its parent stops, while the closure is hot; if
+// another P is idle, the ring instead, where it can be stolen, and one M is woken. From a plain thread, or
+// an M that has lost its P: the global queue.
+#include <goro/go.hpp>
+
+#include "sched/machine.hpp"
+#include "sched/procs.hpp"
+#include "sched/runtime.hpp"
+#include "sched/thread_waiter.hpp"
+#include "sched/wake.hpp"
+
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+namespace goro::detail {
+
+static_assert(spawn_inline_size == inline_closure_size);
+
+namespace {
+
+[[noreturn]] void throw_no_goroutine() {
+  throw std::system_error(
+      std::make_error_code(std::errc::resource_unavailable_try_again),
+      "goro: go: " + std::to_string(block_limit()) +
+          " goroutines exist, and there is no address space (or, before Linux 6.13, no room in vm.max_map_count) for "
+          "the stack of one more; wait for some to end, lower GORO_STACK_SIZE, or raise the limit");
+}
+
+void apply(goroutine* g, const go_options& options) {
+  if (options.name == nullptr && options.stack_size == 0 && !options.daemon) return;
+  goroutine_extra& extra = g->more();
+  std::uint8_t flags = 0;
+  if (options.name != nullptr) {
+    extra.name = ::strdup(options.name);
+    if (extra.name == nullptr) throw std::bad_alloc();
+  }
+  if (options.daemon) flags |= flag_daemon;
+  if (options.stack_size != 0) {
+    if (options.stack_size > (std::size_t{1} << 30))
+      throw std::invalid_argument("goro: go: stack_size " + std::to_string(options.stack_size) +
+                                  " is above 1 GiB; ask for less");
+    extra.stacks = stacks_of_size(options.stack_size < 2 * stack_guard_size ? 2 * stack_guard_size : options.stack_size);
+    if (extra.stacks == nullptr) throw_no_goroutine();
+    if (extra.stacks != &default_stacks) flags |= flag_own_stack;
+  }
+  g->flags.store(flags, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+goroutine_extra& goroutine::more() {
+  if (extra == nullptr) extra = new goroutine_extra;
+  return *extra;
+}
+
+spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* options) {
+  goroutine* g;
+  {
+    const goroutine* const creator = current_goroutine();
+    if (creator == nullptr && this_machine_slow() == nullptr) {
+      start_runtime();
+      (void)this_thread_waiter();  // a plain thread that uses goro: no deadlock is reported while it lives
+    }
+    const runtime_section here;
+    if (processor* const p = here.p()) {
+      g = p->new_block();
+      if (g != nullptr) g->id = p->new_id();
+    } else {
+      g = take_block();
+      if (g != nullptr) g->id = take_ids(1);
+    }
+    if (g == nullptr) throw_no_goroutine();
+    g->created_by = creator == nullptr ? 0 : creator->id;
+  }
+  g->state.store(goroutine_state::fresh, std::memory_order_relaxed);
+  spawn_place place{g, g->closure};
+  try {
+    if (options != nullptr) apply(g, *options);
+    if (size > inline_closure_size || align > 8) {
+      place.storage = align > alignof(std::max_align_t) ? ::operator new(size, std::align_val_t{align})
+                                                        : ::operator new(size);
+      *reinterpret_cast<void**>(g->closure) = place.storage;
+    }
+  } catch (...) {
+    spawn_abort(g);
+    throw;
+  }
+  return place;
+}
+
+void free_closure(void* storage, std::size_t align) noexcept {
+  if (align > alignof(std::max_align_t))
+    ::operator delete(storage, std::align_val_t{align});
+  else
+    ::operator delete(storage);
+}
+
+// The block goes back as if it had never been.
+void spawn_abort(goroutine* g) noexcept {
+  if (g->extra != nullptr) {
+    std::free(g->extra->name);
+    delete g->extra;
+    g->extra = nullptr;
+  }
+  g->flags.store(0, std::memory_order_relaxed);
+  g->state.store(goroutine_state::dead, std::memory_order_relaxed);
+  const runtime_section here;
+  if (processor* const p = here.p())
+    p->free_block(g);
+  else
+    give_block(g);
+}
+
+void spawn_commit(goroutine* g, void (*run)(void*)) noexcept {
+  g->run = run;
+  g->created_at = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
+  g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
+  const runtime_section here;
+  processor* const p = here.p();
+  if (p == nullptr) {
+    count_created_without_processor();
+    the_global_queue.push(g);
+    wake_one();
+    return;
+  }
+  p->created.store(p->created.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0) [[likely]] {
+    (void)p->push_next(g);
+    return;
+  }
+  p->push(g);
+  wake_one();
+}
+
+void throw_empty_function(const char* call) {
+  throw std::invalid_argument(std::string("goro: ") + call +
+                              ": the function is empty; give one that can be called");
+}
+
+}  // namespace goro::detail

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+#include "sched/uncaught.hpp"
+
+#include <goro/debug.hpp>
+#include <goro/go.hpp>
+
+#include "base/fatal.hpp"
+#include "sched/goroutine.hpp"
+#include "sched/hooks.hpp"
+#include "sched/place.hpp"
+
+#include <atomic>
+#include <cstdlib>
+#include <cxxabi.h>
+#include <memory>
+#include <typeinfo>
+
+namespace goro::detail {
+
+namespace {
+
+constinit std::atomic<uncaught_handler> handler{nullptr};
+
+goroutine_info info_of(const goroutine* g) {
+  goroutine_info info;
+  info.state = "running";
+  if (g == nullptr) return info;
+  info.id = g->id;
+  if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
+  info.created_by = g->created_by;
+  const place at = find_place(g->created_at);
+  info.created_at = {g->created_at, at.function, at.file, at.line};
+  return info;
+}
+
+// The text of an exception: its type, and what() if it has one.
+void append(fatal_text& text, const std::exception_ptr& e) noexcept {
+  try {
+    std::rethrow_exception(e);
+  } catch (const std::exception& known) {
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> plain(
+        abi::__cxa_demangle(typeid(known).name(), nullptr, nullptr, &status), &std::free);
+    text << (status == 0 && plain != nullptr ? plain.get() : typeid(known).name()) << ": " << known.what();
+  } catch (...) {
+    const std::type_info* const type = abi::__cxa_current_exception_type();
+    int status = 0;
+    const std::unique_ptr<char, void (*)(void*)> plain(
+        type == nullptr ? nullptr : abi::__cxa_demangle(type->name(), nullptr, nullptr, &status), &std::free);
+    text << "an exception of type " << (plain != nullptr ? plain.get() : "unknown");
+  }
+}
+
+[[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e) noexcept {
+  static std::atomic_flag printing = ATOMIC_FLAG_INIT;  // two at once: the first one's report is enough
+  if (!printing.test_and_set()) {
+    fatal_text text;
+    text << "goro: uncaught exception in ";
+    if (g == nullptr) {
+      text << "a plain thread";
+    } else {
+      text << "goroutine " << static_cast<unsigned long>(g->id);
+      if (g->extra != nullptr && g->extra->name != nullptr) text << " \"" << g->extra->name << '"';
+    }
+    text.write();  // an exception's what() may do anything, so that much stands first
+    fatal_text what;
+    what << ": ";
+    append(what, e);
+    what << '\n';
+    what.write();
+    if (g != nullptr) write_place("  created", g->created_at, g->created_by);
+  }
+  std::terminate();
+}
+
+}  // namespace
+
+void report_uncaught(goroutine* g, std::exception_ptr e) noexcept {
+  const uncaught_handler h = handler.load(std::memory_order_acquire);
+  if (h == nullptr) print_and_terminate(g, e);
+  h(info_of(g), e);
+}
+
+void report_uncaught(std::exception_ptr e) noexcept { report_uncaught(current_goroutine(), std::move(e)); }
+
+}  // namespace goro::detail
+
+namespace goro {
+
+uncaught_handler set_uncaught_handler(uncaught_handler handler) noexcept {
+  return detail::handler.exchange(handler, std::memory_order_acq_rel);
+}
+
+}  // namespace goro

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Exceptions that leave a goroutine, or that nobody collected.
+#pragma once
+
+#include <exception>
+
+namespace goro::detail {
+
+struct goroutine;
+
+// On the goroutine's stack, outside the runtime. Calls the handler; with the default one it does not return.
+void report_uncaught(goroutine* g, std::exception_ptr e) noexcept;
+
+// For the failure of a scope or the like that nobody collected: blames the calling goroutine.
+void report_uncaught(std::exception_ptr e) noexcept;
+
+}  // namespace goro::detail

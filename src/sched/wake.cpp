@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+#include "sched/wake.hpp"
+
+#include "sched/counters.hpp"
+#include "sched/deadlock.hpp"
+#include "sched/machine.hpp"
+#include "sched/monitor.hpp"
+#include "sched/procs.hpp"
+
+#include <algorithm>
+
+namespace goro::detail {
+
+constinit idle_lists idle;
+
+namespace {
+
+// Under idle.lock.
+processor* pop_processor() noexcept {
+  processor* const p = idle.stopping ? nullptr : idle.processors;
+  if (p == nullptr) return nullptr;
+  idle.processors = p->idle_link;
+  p->idle_link = nullptr;
+  p->owner.store(in_hands, std::memory_order_relaxed);
+  idle.idle_processors.store(idle.idle_processors.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (idle.monitor_sleeps) {
+    idle.monitor_sleeps = false;
+    wake_monitor();
+  }
+  return p;
+}
+
+// Under idle.lock: to the idle list, or to rest.
+void push_processor(processor* p) noexcept {
+  p->owner.store(0, std::memory_order_release);
+  if (p->retired.load(std::memory_order_relaxed)) {
+    p->at_rest.store(true, std::memory_order_release);
+    return;
+  }
+  p->idle_link = idle.processors;
+  idle.processors = p;
+  idle.idle_processors.store(idle.idle_processors.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void unlink_machine(machine* m) noexcept {
+  machine** at = &idle.machines;
+  while (*at != m) at = &(*at)->idle_link;
+  *at = m->idle_link;
+  m->idle_link = nullptr;
+  m->idle = false;
+  idle.idle_machines.store(idle.idle_machines.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  if (idle.timekeeper == m) idle.timekeeper = nullptr;
+}
+
+void push_machine(machine* m) noexcept {
+  m->idle_link = idle.machines;
+  idle.machines = m;
+  m->idle = true;
+  idle.idle_machines.store(idle.idle_machines.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+void own(machine* m, processor* p) noexcept {
+  m->p = p;
+  p->owner.store(reinterpret_cast<std::uintptr_t>(m), std::memory_order_release);
+}
+
+// Starts some M on p, an idle one or a new one. False: no thread to be had, p is still the caller's.
+bool run_on_some_machine(processor* p, bool spinning) noexcept {
+  machine* m;
+  {
+    const spin_guard hold(idle.lock);
+    m = idle.machines;
+    if (m != nullptr) {
+      unlink_machine(m);
+      m->handed = p;
+      m->spinning = spinning;
+    }
+  }
+  if (m == nullptr) return start_machine(p, spinning, nullptr);
+  count_wake();
+  m->sleep.unpark();
+  return true;
+}
+
+}  // namespace
+
+processor* take_idle_processor() noexcept {
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0) return nullptr;
+  const spin_guard hold(idle.lock);
+  return pop_processor();
+}
+
+void put_idle_processor(processor* p) noexcept {
+  if (p->retired.load(std::memory_order_acquire)) p->empty_into_shared();
+  const spin_guard hold(idle.lock);
+  push_processor(p);
+  check_all_asleep();  // the last M may have gone to sleep while we had it in hands
+}
+
+void wake_one_slow() noexcept {
+  int none = 0;
+  if (!idle.spinning.compare_exchange_strong(none, 1, std::memory_order_acq_rel)) return;
+  processor* const p = take_idle_processor();
+  if (p != nullptr) {
+    if (run_on_some_machine(p, true)) return;
+    put_idle_processor(p);  // no thread to be had: those that run will see the work in their turn
+  }
+  idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
+}
+
+void wake_for_timer(std::int64_t when) noexcept {
+  light_fence();  // W1
+  {
+    const spin_guard hold(idle.lock);
+    if (idle.timekeeper != nullptr && idle.timekeeper_until <= when) return;
+  }
+  wake_one();  // it finds nothing, and becomes the timekeeper; if no P is idle the monitor is one
+}
+
+void hand_off(processor* p) noexcept {
+  if (p->retired.load(std::memory_order_acquire)) {
+    put_idle_processor(p);
+    return;
+  }
+  const bool work = p->has_work() || the_global_queue.size() != 0 || p->timers.earliest() <= now_ns();
+  if (work && run_on_some_machine(p, false)) return;
+  put_idle_processor(p);
+  heavy_fence();  // W2: on behalf of the M that can no longer look
+  if (visible_work(now_ns())) wake_one();
+}
+
+bool visible_work(std::int64_t now) noexcept {
+  if (the_global_queue.size() != 0) return true;
+  for (int i = 0; i != processor_count(); ++i) {
+    const processor* const p = processor_at(i);
+    if (!p->ring.empty() || p->timers.earliest() <= now) return true;
+    if (p->owner.load(std::memory_order_relaxed) == 0 && p->run_next.load(std::memory_order_relaxed) != nullptr)
+      return true;
+  }
+  return false;
+}
+
+std::int64_t earliest_timer() noexcept {
+  std::int64_t first = never;
+  for (int i = 0; i != processor_count(); ++i) first = std::min(first, processor_at(i)->timers.earliest());
+  return first;
+}
+
+bool release_and_sleep(machine* m) noexcept {
+  processor* const p = m->p;
+  m->p = nullptr;
+  if (p->retired.load(std::memory_order_acquire)) p->empty_into_shared();
+  {
+    const spin_guard hold(idle.lock);
+    push_processor(p);
+    push_machine(m);
+  }
+  if (m->spinning) {
+    m->spinning = false;
+    idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
+  }
+  heavy_fence();  // W2
+  if (visible_work(now_ns())) {
+    const spin_guard hold(idle.lock);
+    if (m->idle) {
+      if (processor* const again = pop_processor()) {
+        unlink_machine(m);
+        own(m, again);
+        m->spinning = true;
+        idle.spinning.fetch_add(1, std::memory_order_acq_rel);
+        return true;
+      }
+    }
+  }
+  return sleep_until_given(m);
+}
+
+bool sleep_until_given(machine* m) noexcept {
+  for (;;) {
+    std::int64_t deadline = never;
+    {
+      const spin_guard hold(idle.lock);
+      if (m->handed == nullptr && !m->told_to_end) {
+        if (!m->idle) push_machine(m);
+        if (idle.processors != nullptr && !idle.stopping) {
+          const std::int64_t first = earliest_timer();
+          if (first != never && (idle.timekeeper == nullptr || first < idle.timekeeper_until)) {
+            idle.timekeeper = m;
+            idle.timekeeper_until = deadline = first;
+          }
+        }
+        if (deadline == never) check_all_asleep();
+      }
+    }
+    const bool token = m->sleep.park_until(deadline);
+    const spin_guard hold(idle.lock);
+    if (!token && m->handed == nullptr && !m->told_to_end) {  // the first timer is due
+      if (idle.timekeeper == m) idle.timekeeper = nullptr;
+      if (processor* const p = pop_processor()) {
+        unlink_machine(m);
+        own(m, p);
+        return true;
+      }
+      continue;  // all Ps are busy: theirs, and the monitor's
+    }
+    if (m->told_to_end) return false;
+    if (m->handed == nullptr) continue;
+    if (!token) {
+      // Handed over just as the time ran out: the token is on its way, and must not wake a later sleep.
+      idle.lock.unlock();
+      m->sleep.park();
+      idle.lock.lock();
+    }
+    own(m, m->handed);
+    m->handed = nullptr;
+    return true;
+  }
+}
+
+void found_work(machine* m) noexcept {
+  m->spinning = false;
+  if (idle.spinning.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0) return;
+  heavy_fence();  // W2: those who skipped a wake because of us
+  if (visible_work(now_ns())) wake_one();
+}
+
+int reap_idle_machines(int keep) noexcept {
+  int ended = 0;
+  for (;;) {
+    machine* m;
+    {
+      const spin_guard hold(idle.lock);
+      if (idle.idle_machines.load(std::memory_order_relaxed) <= keep) return ended;
+      m = idle.machines;  // the coldest that is not the timekeeper is the last
+      for (machine* each = m; each != nullptr; each = each->idle_link)
+        if (each != idle.timekeeper) m = each;
+      if (m == idle.timekeeper) return ended;
+      unlink_machine(m);
+      m->told_to_end = true;
+    }
+    m->sleep.unpark();
+    ++ended;
+  }
+}
+
+}  // namespace goro::detail

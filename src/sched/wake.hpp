@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Idle Ps and Ms, and the waking of one more M: the protocol that decides whether work that became ready is
+// seen by a thread that is about to sleep. Here is where every runtime has lost wake-ups, so in words:
+//
+//   Who makes work ready (spawn, ready, timers, a P that is handed on):
+//       W1a  store the work where others look (ring, global queue, heap: release stores)
+//            light fence
+//       W1b  read spinning and idle_processors; nobody spins and a P is idle -> wake one M (wake_one)
+//   Who is about to sleep (find_work.cpp):
+//       W2a  put the P on the idle list and itself on the idle list; stop spinning (--spinning)
+//            heavy fence
+//       W2b  look at all queues and heaps once more; work -> take a P off the idle list again, do not sleep
+//
+//   Either W1b sees W2a (a P is idle, nobody spins) and wakes, or W2b sees W1a and stays awake: the heavy
+//   fence is a barrier in every running thread, so the light one on the hot side costs no instruction. Both
+//   may happen; then one M too many looks round and goes to sleep.
+//
+//   "Skip the wake because somebody spins": a spinning M has either not yet made W2b, and will see the work
+//   there, or has found work and stops spinning (found_work): it counts itself out, fences, looks whether
+//   there is a surplus, and wakes the next. So whoever was relied upon always looks after its count went down.
+//   "Skip the wake because no P is idle": then each P has a holder who runs, blocks or is about to look. One
+//   that runs looks at its own queue when its goroutine stops, and at the global one at every 61st round; one
+//   that blocks or computes for long is the monitor's (monitor.cpp), which never sleeps while a P is not idle.
+//   "Skip the wake because the woken goroutine is alone" (ready() with an empty queue; not spawn): the caller
+//   is about to park as a rule, and will run it next. If it computes on instead, the monitor sees run_next
+//   wait while the P stands still, moves it on and makes the P eager (wake at once) for a while; a thief that
+//   finds something there keeps it eager. Rejected: waking always (Go): two thirds of a ping-pong's time at
+//   P = 2 went into waking an M that found nothing.
+//
+//   Lists are under one lock. A woken M has been taken off its list, with a P in `handed`, before it is
+//   unparked; so nobody is woken twice.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/fence.hpp"
+#include "base/spin_lock.hpp"
+
+#include <atomic>
+#include <cstdint>
+
+namespace goro::detail {
+
+struct machine;
+struct processor;
+struct goroutine;
+
+struct idle_lists {
+  spin_lock lock;
+  std::atomic<int> idle_processors{0};    // written under lock
+  std::atomic<int> spinning{0};           // Ms that look for work with a P in hand
+  processor* processors = nullptr;        // under lock
+  machine* machines = nullptr;            // under lock; last in, first out: the warmest
+  std::atomic<int> idle_machines{0};      // written under lock
+  machine* timekeeper = nullptr;          // under lock: the idle M that sleeps only until the first timer
+  std::int64_t timekeeper_until = never;  // under lock
+  std::atomic<int> in_flight{0};          // hands that hold a goroutine on its way to a queue
+  bool monitor_sleeps = false;            // under lock: it is to be woken when a P stops being idle
+  bool stopping = false;                  // under lock: the process ends; no P is given out any more
+};
+extern constinit idle_lists idle;
+
+// Wakes, or makes, one M with an idle P, if nobody spins and a P is idle. After work was made visible.
+void wake_one_slow() noexcept;
+[[gnu::always_inline]] inline void wake_one() noexcept {
+  light_fence();  // W1
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0 || idle.spinning.load(std::memory_order_relaxed) != 0)
+    [[likely]]
+    return;
+  wake_one_slow();
+}
+
+// For a timer that a plain thread armed: somebody has to sleep only until `when`.
+void wake_for_timer(std::int64_t when) noexcept;
+
+// A P off the idle list, now in the caller's hands. Null: none.
+processor* take_idle_processor() noexcept;
+// Puts a P in the caller's hands on the idle list (or away, if it is retired).
+void put_idle_processor(processor* p) noexcept;
+// A P in the caller's hands goes to some M if there is work for it, else to the idle list.
+void hand_off(processor* p) noexcept;
+
+// The caller M, without a P, sleeps until it gets one (true) or is to end (false). In the runtime.
+bool sleep_until_given(machine* m) noexcept;
+// The same for an M that still has a P: gives it up first. The second look of the protocol is in here.
+bool release_and_sleep(machine* m) noexcept;
+
+// A spinning M has found something: it stops being one.
+void found_work(machine* m) noexcept;
+
+// Ends idle threads beyond `keep`. Returns how many.
+int reap_idle_machines(int keep) noexcept;
+
+// Is there work that somebody without any could take: rings, global queue, expired timers?
+bool visible_work(std::int64_t now) noexcept;
+// The first timer of all heaps; `never`.
+std::int64_t earliest_timer() noexcept;
+
+}  // namespace goro::detail
