@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: MIT
+// All of goro, for those who want one include. The headers below can be had one by one, which compiles faster.
+#pragma once
+
+#include <goro/chan.hpp>
+#include <goro/clock.hpp>
+#include <goro/debug.hpp>
+#include <goro/defer.hpp>
+#include <goro/errc.hpp>
+#include <goro/go.hpp>
+#include <goro/local.hpp>
+#include <goro/select.hpp>
+#include <goro/sync.hpp>
+#include <goro/time.hpp>
+#include <goro/version.hpp>

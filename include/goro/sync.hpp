@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: MIT
+// Everything of the room sync: waiting for goroutines and for their results.
+#pragma once
+
+#include <goro/future.hpp>
+#include <goro/scope.hpp>
+#include <goro/wait_group.hpp>

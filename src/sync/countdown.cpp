@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// The count under wait_group and scope.
+//
+//      word_   | count, signed: 32 bits | how many wait: 32 bits |
+//
+// add() is one read-modify-write of the word, and its result says whether there is more to do. Who finds the
+// count at zero and somebody waiting ("the releaser") takes the lock, empties the list, clears the low half
+// and wakes them. Between its read-modify-write and that, the word is { 0, n > 0 }: "release pending".
+//
+// Invariants
+//   I1  The low half changes under the lock only, by compare-and-swap, together with the list: it is the
+//       list's length.
+//   I2  Whoever makes the word { 0, n > 0 } is a releaser. Two at a time, after misuse, do no harm.
+//   I3  A wait returns only when it has seen the word 0, or when a releaser has taken it off the list under
+//       the lock. In both cases no add that brought the count to zero touches the object any more: with
+//       nobody waiting, the read-modify-write was its last touch; else the releaser's last touch lies inside
+//       its section, and is the step of the word to 0. So the object may be destroyed as soon as wait
+//       returns. The lock is not part of it.
+//   I4  Whoever gives up while a release is pending stays on the list and waits for the releaser, since it
+//       may be the last one, and destroy the object next. It was in time, then.
+//
+// Pairs
+//   P1  add: acq_rel -> wait: acquire load of 0, or add's own next one. Each read-modify-write continues the
+//       release sequence, so whoever sees zero has met all who counted down. Those who park meet the releaser
+//       by contract K3 of park.hpp.
+//
+// Misuse is found where it is seen, as in Go, and undone before the throw: a count below zero; an add from
+// zero while somebody waits; a group used again before a wait has returned.
+// Tests: test/sync/wait_group_{test,stress_test}.cpp.
+#include <goro/wait_group.hpp>
+
+#include "base/lock_rank.hpp"
+#include "sync/waiter.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+
+namespace goro::detail {
+namespace {
+
+// Locks for all counts, by address: I3. Two counts that share one cost each other a few nanoseconds.
+using count_lock = ranked_spin_lock<lock_rank::wait_list>;
+struct alignas(64) padded_lock {
+  count_lock lock;
+};
+constinit padded_lock locks[64];
+
+count_lock& lock_of(const void* object) noexcept {
+  const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(object) * 0x9e37'79b9'7f4a'7c15;
+  return locks[spread >> 58].lock;
+}
+
+std::int32_t count_of(std::uint64_t word) noexcept { return static_cast<std::int32_t>(word >> 32); }
+
+bool exchange(std::uint64_t& word, std::uint64_t& expected, std::uint64_t desired) noexcept {
+  return __atomic_compare_exchange_n(&word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+}  // namespace
+
+void countdown::add_slow(int n, std::uint64_t after) {
+  const std::int32_t count = count_of(after);
+  if (count < 0) {
+    __atomic_sub_fetch(&word_, shifted(n), __ATOMIC_ACQ_REL);
+    throw std::logic_error("goro: wait_group::add: negative count; call done once for each one added");
+  }
+  if ((after & waiters_mask) == 0) return;
+  if (n > 0 && count == n) {
+    if (__atomic_sub_fetch(&word_, shifted(n), __ATOMIC_ACQ_REL) >> 32 == 0) release();  // I2: it may be ours
+    throw std::logic_error(
+        "goro: wait_group::add: called from zero while wait is under way; add before waiting, or from inside "
+        "what is counted");
+  }
+  if (count == 0) release();
+}
+
+void countdown::release() noexcept {
+  count_lock& lock = lock_of(this);
+  lock.lock();
+  waiter* const claimed = take_all(first_, last_);
+  std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_RELAXED);
+  while (!exchange(word_, word, word & ~waiters_mask)) {  // I3: at 0 the object may be gone at once
+  }
+  lock.unlock();
+  wake_all(claimed);
+}
+
+// For a waiter that was woken by something else. True: it is off the list and the count is not zero. False:
+// it has been released, if need be after a further wait (I4).
+bool countdown::leave(waiter& w) noexcept {
+  count_lock& lock = lock_of(this);
+  lock.lock();
+  std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_ACQUIRE);
+  while (w.linked && count_of(word) != 0) {
+    if (!exchange(word_, word, word - 1)) continue;
+    unlink(first_, last_, w);
+    lock.unlock();
+    return true;
+  }
+  const bool pending = w.linked;
+  if (pending) w.unclaim();
+  lock.unlock();
+  if (pending) park(w.who, wait_reason::wait_group, this);
+  return false;
+}
+
+countdown::ended countdown::wait(int why, std::int64_t deadline, canceller* cancel) {
+  if (cancel != nullptr && cancel->is_cancelled()) return ended::canceled;
+  if (is_zero()) return ended::zero;  // P1
+  waiter self(task::current());
+  count_lock& lock = lock_of(this);
+  lock.lock();
+  std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_ACQUIRE);  // P1
+  do {
+    if (word == 0) {
+      lock.unlock();
+      return ended::zero;
+    }
+  } while (!exchange(word_, word, word + 1));
+  link(first_, last_, self);
+  lock.unlock();
+
+  woken by = woken::nobody;
+  try {
+    by = park_waiter(self, static_cast<wait_reason>(why), this, deadline, cancel);
+  } catch (...) {
+    if (leave(self)) throw;
+    return ended::zero;
+  }
+  if (by == woken::event || !leave(self)) return ended::zero;
+  return by == woken::timer ? ended::timed_out : ended::canceled;
+}
+
+}  // namespace goro::detail

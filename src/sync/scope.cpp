@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#include <goro/scope.hpp>
+
+#include "sched/uncaught.hpp"
+#include "sched/wait_reason.hpp"
+#include "sync/escape.hpp"
+
+#include <cstddef>
+#include <type_traits>
+
+namespace goro {
+
+namespace {
+
+constexpr int reason = static_cast<int>(detail::wait_reason::scope);
+
+// The failure, if there is one; it is then collected.
+std::exception_ptr collect(detail::scope_state& state) noexcept {
+  if (__atomic_exchange_n(&state.failed, 0u, __ATOMIC_ACQUIRE) == 0) return nullptr;
+  return std::exchange(state.first, nullptr);
+}
+
+}  // namespace
+
+namespace detail {
+
+void keep_escape(countdown& count) {
+  static_assert(std::is_standard_layout_v<countdown> && offsetof(scope_state, count) == 0);
+  scope_state& state = reinterpret_cast<scope_state&>(count);
+  std::exception_ptr error = escaped_exception();
+  // The count that follows orders both stores before whoever waits; nobody collects before that.
+  if (__atomic_exchange_n(&state.failed, 1u, __ATOMIC_RELAXED) == 0) state.first = std::move(error);
+}
+
+}  // namespace detail
+
+void scope::wait() {
+  state_.count.wait(reason, detail::never, nullptr);
+  if (std::exception_ptr error = collect(state_)) std::rethrow_exception(std::move(error));
+}
+
+scope::~scope() {
+  state_.count.wait(reason, detail::never, nullptr);
+  if (std::exception_ptr error = collect(state_)) detail::report_uncaught(std::move(error));
+}
+
+}  // namespace goro
