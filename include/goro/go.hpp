@@ -152,7 +152,7 @@ int run(F&& main_function) {
   using result = std::invoke_result_t<F>;
   static_assert(std::is_void_v<result> || std::is_convertible_v<result, int>, "goro: run: f returns int or void");
   struct typed : detail::main_call {
-    F* f;
+    std::remove_reference_t<F>* f;
   } call;
   call.f = &main_function;
   call.call = [](detail::main_call& c) {

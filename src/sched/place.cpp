@@ -3,6 +3,7 @@
 
 #include "base/fatal.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -20,7 +21,12 @@ namespace goro::detail {
 
 namespace {
 
-// Asks addr2line: two lines, "file:line" for the address as it stands in the module.
+// The frames of goro's own headers are inlined into the user's function: they are not what he looks for.
+bool is_ours(const std::string& file) noexcept {
+  return file.find("/goro/detail/") != std::string::npos || file.find("/goro/go.hpp") != std::string::npos;
+}
+
+// Asks addr2line: a line "file:line" for each function inlined at the address, innermost first.
 void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
   int ends[2];
   if (pipe(ends) != 0) return;
@@ -32,7 +38,7 @@ void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
   char address[32];
   std::snprintf(address, sizeof address, "%#lx", static_cast<unsigned long>(offset));
   char name[] = "addr2line";
-  char option[] = "-e";
+  char option[] = "-ie";
   std::string copy(module);
   char* const arguments[] = {name, option, copy.data(), address, nullptr};
   pid_t child = -1;
@@ -47,10 +53,16 @@ void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
     waitpid(child, &status, 0);
   }
   close(ends[0]);
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || text.compare(0, 2, "??") == 0) return;
-  out.file = text.substr(0, colon);
-  out.line = std::atoi(text.c_str() + colon + 1);
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t end = std::min(text.find('\n', from), text.size());
+    const std::string line = text.substr(from, end - from);
+    from = end + 1;
+    const std::size_t colon = line.rfind(':');
+    if (colon == std::string::npos || line.compare(0, 2, "??") == 0) return;
+    out.file = line.substr(0, colon);
+    out.line = std::atoi(line.c_str() + colon + 1);
+    if (!is_ours(out.file)) return;
+  }
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ struct timer_node {
 
   void (*const fire)(timer_node&) noexcept;  // short: it runs on the scheduler's stack; must not park
   std::int64_t when = never;                 // clock of base/clock.hpp, ns; under the home's lock
-  std::size_t heap_index = 0;                // under the home's lock
+  std::uint32_t heap_index = UINT32_MAX;     // under the home's lock
   std::atomic<timer_heap*> home{nullptr};
   std::atomic<state> now{state::idle};
 };
