@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: MIT
-// A heap of deadlines: the earliest on top, any item taken out or moved by its place, which it is told.
+// A heap of deadlines: the earliest on top, any item taken out or moved by its handle, which it is told once.
 // One thread at a time (under a P's timer lock).
 //
 // Four children a node instead of two: half the levels, and the four that a step down compares are one cache
-// line (16 bytes each). The deadline is stored beside the pointer, so that sifting touches no item except to
-// tell it its new place.
+// line (16 bytes each). An entry has the deadline and the item's handle; where a handle's entry is, and which
+// item it stands for, is in two dense arrays. So sifting touches no item at all: items lie on the stacks of
+// sleeping goroutines, a page and a TLB entry each, and telling each its new place was most of the cost.
 //
 // Invariants
-//   I1  entries_[i].item->heap_index == i; an item on no heap has heap_index == heap_none.
+//   I1  entries_[place_[h]].handle == h and item_[h]->heap_index == h for each handle h in use; an item on no
+//       heap has heap_index == heap_none. A handle does not change while its item is on the heap.
 //   I2  entries_[i].when >= entries_[(i - 1) / 4].when for i > 0.
+//   I3  The handles not in use are entries_[size_ ... capacity_ - 1].handle, each once.
 // Equal deadlines come off in no particular order. Only push allocates; it throws std::bad_alloc before
-// anything has changed.
+// anything has changed. keep_room(n) makes n further pushes that cannot fail.
 #pragma once
 
 #include <cstddef>
@@ -29,7 +32,7 @@ inline constexpr std::uint32_t heap_none = UINT32_MAX;
 template <class T>
 class heap {
  public:
-  struct entry {
+  struct deadline {
     std::int64_t when;
     T* item;
   };
@@ -37,69 +40,112 @@ class heap {
   constexpr heap() noexcept = default;
   heap(const heap&) = delete;
   heap& operator=(const heap&) = delete;
-  ~heap() { std::free(entries_); }  // items that are still on it keep their index; their owner knows
+  ~heap() {  // items that are still on it keep their index; their owner knows
+    std::free(entries_);
+    std::free(place_);
+    std::free(item_);
+  }
 
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
 
   // The earliest; the heap is not empty.
-  [[nodiscard]] const entry& top() const noexcept {
-    GORO_ASSERT(size_ != 0);
-    return entries_[0];
+  [[nodiscard]] deadline top() const noexcept { return at(0); }
+  // The i-th in heap order, for walking.
+  [[nodiscard]] deadline at(std::size_t i) const noexcept {
+    GORO_ASSERT(i < size_);
+    return {entries_[i].when, item_[entries_[i].handle]};
   }
-  // The entries in heap order, for walking.
-  [[nodiscard]] const entry* begin() const noexcept { return entries_; }
-  [[nodiscard]] const entry* end() const noexcept { return entries_ + size_; }
 
   void push(std::int64_t when, T* item) {
     GORO_ASSERT(item->heap_index == heap_none);
-    if (size_ == capacity_) grow();
-    sift_up(size_++, {when, item});
+    if (size_ + kept_ >= capacity_) grow();
+    insert(when, item);
   }
 
-  // Takes the earliest off; null: empty.
+  // n of the places that have just come free stay free, for pushes that must not fail.
+  void keep_room(std::uint32_t n) noexcept {
+    kept_ += n;
+    GORO_ASSERT(size_ + kept_ <= capacity_);
+  }
+  void give_up_room(std::uint32_t n) noexcept {
+    GORO_ASSERT(n <= kept_);
+    kept_ -= n;
+    shrink();
+  }
+  // A push into the room that was kept, which becomes one less.
+  void push_kept(std::int64_t when, T* item) noexcept {
+    GORO_ASSERT(kept_ > 0 && item->heap_index == heap_none);
+    --kept_;
+    insert(when, item);
+  }
+
+  // Takes the earliest off; null: empty. Without the room's shrinking: see give_up_room.
   [[nodiscard]] T* pop_min() noexcept {
     if (size_ == 0) return nullptr;
-    T* const item = entries_[0].item;
-    erase(item);
+    T* const item = item_[entries_[0].handle];
+    take_out(item);
     return item;
   }
 
   void erase(T* item) noexcept {
-    const std::uint32_t hole = item->heap_index;
-    check_place(item);
-    item->heap_index = heap_none;
-    const entry last = entries_[--size_];
-    if (hole != size_) place(hole, last);
+    take_out(item);
     shrink();
   }
 
   void update(T* item, std::int64_t when) noexcept {
     check_place(item);
-    place(item->heap_index, {when, item});
+    place(place_[item->heap_index], {when, item->heap_index, 0});
   }
 
-  // Whether I1 and I2 hold; for tests and debug builds, linear.
+  // Whether I1, I2 and I3 hold; for tests and debug builds, linear but for I3's count.
   [[nodiscard]] bool valid() const noexcept {
     for (std::uint32_t i = 0; i != size_; ++i) {
-      if (entries_[i].item->heap_index != i) return false;
+      const std::uint32_t h = entries_[i].handle;
+      if (place_[h] != i || item_[h]->heap_index != h) return false;
       if (i != 0 && entries_[i].when < entries_[(i - 1) / 4].when) return false;
     }
-    return true;
+    for (std::uint32_t i = size_; i != capacity_; ++i)
+      if (entries_[i].handle >= capacity_) return false;
+    return size_ + kept_ <= capacity_;
   }
 
  private:
+  struct entry {
+    std::int64_t when;
+    std::uint32_t handle;
+    std::uint32_t unused;
+  };
+  static_assert(sizeof(entry) == 16);
+
   static constexpr std::uint32_t min_capacity = 16;
   static constexpr std::uint32_t max_capacity = 1u << 31;
 
   void check_place([[maybe_unused]] const T* item) const noexcept {
-    GORO_ASSERT(item->heap_index < size_ && entries_[item->heap_index].item == item);  // I1
+    GORO_ASSERT(item->heap_index < capacity_ && item_[item->heap_index] == item);  // I1
+  }
+
+  void insert(std::int64_t when, T* item) noexcept {
+    const std::uint32_t handle = entries_[size_].handle;  // I3
+    item_[handle] = item;
+    item->heap_index = handle;
+    sift_up(size_++, {when, handle, 0});
+  }
+
+  void take_out(T* item) noexcept {
+    check_place(item);
+    const std::uint32_t handle = item->heap_index;
+    const std::uint32_t hole = place_[handle];
+    item->heap_index = heap_none;
+    const entry last = entries_[--size_];
+    entries_[size_].handle = handle;  // I3
+    if (hole != size_) place(hole, last);
   }
 
   void put(std::uint32_t i, const entry& e) noexcept {
     entries_[i] = e;
-    e.item->heap_index = i;
+    place_[e.handle] = i;
   }
 
   // Puts `e` where it belongs, starting from the free place `hole`.
@@ -134,28 +180,54 @@ class heap {
     put(hole, e);
   }
 
+  // Handles beyond the new capacity must not be in use when it falls, so arrays of another size are made
+  // anew and everything is numbered again. False: no memory; nothing has changed.
+  bool resize(std::uint32_t to) noexcept {
+    if (fault("realloc")) return false;
+    auto* const entries = static_cast<entry*>(std::malloc(to * sizeof(entry)));
+    auto* const places = static_cast<std::uint32_t*>(std::malloc(to * sizeof(std::uint32_t)));
+    auto* const items = static_cast<T**>(std::malloc(to * sizeof(T*)));
+    if (entries == nullptr || places == nullptr || items == nullptr) {
+      std::free(entries);
+      std::free(places);
+      std::free(items);
+      return false;
+    }
+    for (std::uint32_t i = 0; i != to; ++i) {
+      entries[i] = {i < size_ ? entries_[i].when : 0, i, 0};
+      if (i >= size_) continue;
+      places[i] = i;
+      items[i] = item_[entries_[i].handle];
+      items[i]->heap_index = i;
+    }
+    std::free(entries_);
+    std::free(place_);
+    std::free(item_);
+    entries_ = entries;
+    place_ = places;
+    item_ = items;
+    capacity_ = to;
+    return true;
+  }
+
   void grow() {
     if (capacity_ == max_capacity) throw std::bad_alloc();
-    const std::uint32_t larger = capacity_ == 0 ? min_capacity : capacity_ * 2;
-    void* const storage = fault("realloc") ? nullptr : std::realloc(entries_, larger * sizeof(entry));
-    if (storage == nullptr) throw std::bad_alloc();  // the old block is still there, untouched
-    entries_ = static_cast<entry*>(storage);
-    capacity_ = larger;
+    if (!resize(capacity_ == 0 ? min_capacity : capacity_ * 2)) throw std::bad_alloc();
   }
 
   // To half when only a quarter is used, so that a heap that wavers at one size does not reallocate each
   // time. A failure means that it stays large.
   void shrink() noexcept {
-    if (capacity_ <= min_capacity || size_ > capacity_ / 4) return;
-    void* const storage = fault("realloc") ? nullptr : std::realloc(entries_, capacity_ / 2 * sizeof(entry));
-    if (storage == nullptr) return;
-    entries_ = static_cast<entry*>(storage);
-    capacity_ /= 2;
+    if (capacity_ <= min_capacity || size_ + kept_ > capacity_ / 4) return;
+    (void)resize(capacity_ / 2);
   }
 
-  entry* entries_ = nullptr;
+  entry* entries_ = nullptr;         // in heap order
+  std::uint32_t* place_ = nullptr;   // by handle
+  T** item_ = nullptr;               // by handle
   std::uint32_t size_ = 0;
   std::uint32_t capacity_ = 0;
+  std::uint32_t kept_ = 0;
 };
 
 }  // namespace goro::detail

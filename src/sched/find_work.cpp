@@ -13,7 +13,8 @@ namespace goro::detail {
 
 namespace {
 
-constexpr int timers_at_once = 256;   // then goroutines have their turn
+constexpr int timers_at_once = 64;    // then goroutines have their turn
+constexpr int timers_when_full = 8;   // of a ring that is half full: those that wait in it go first
 constexpr int steal_rounds = 4;
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
@@ -25,7 +26,7 @@ void run_timers(processor* p) noexcept {
     return;
   }
   const std::int64_t now = now_ns();
-  if (first <= now) (void)p->timers.run_expired(now, timers_at_once);
+  if (first <= now) (void)p->timers.run_expired(now, p->ring.size() < 128 ? timers_at_once : timers_when_full);
   p->rounds_left = look_for_timers_every;
 }
 

@@ -5,25 +5,26 @@
 // rule, another P's when it looks for work.
 //
 //      idle --arm--> armed --run_expired--> firing --fire has returned--> idle
-//            <-disarm--'  '--rearm-' ^                                '--> armed, if it was rearmed meanwhile
+//            <-disarm--'  '--move-' ^          '--moved, meanwhile--> moved --fire has returned--> armed or idle
 //
 // Invariants (beside those of timers.hpp)
-//   H1  A node is in a heap exactly while its state is not `idle`, and `home` names that heap. A firing one
-//       stays in it, at the place of `never`, below all that can expire. So a rearm during fire needs only to
-//       note the time, and putting the node back can never fail for want of memory.
-//   H2  home, when, heap_index and now change under the home's lock only, except for a node that is idle,
-//       which is its owner's, and the last step firing -> idle, which follows the last use of the node.
-//   H3  earliest_ is the top's time, and `never` when nothing can expire; written under the lock.
+//   H1  A node is in a heap exactly while it is `armed`. While it is `firing` or `moved` the heap that it was
+//       taken from keeps room for it, so that putting it back can never fail for want of memory.
+//   H2  `home` names the heap whose lock guards when, heap_index and the changes of `now`, but for one: firing
+//       -> idle is a CAS without the lock, by who fired, and is his last touch of the node. So whoever finds
+//       `firing` under the lock makes it `moved` by CAS, and has lost if it is idle.
+//   H3  earliest_ is the top's time, and `never` when there is none; written under the lock.
 //   H4  A heap is never freed, so a `home` that is out of date is still a heap to lock.
 //
 // Pairs
 //   P1  H2's home: stored release under the lock -> loaded acquire before locking. Whoever locked must look
-//       again: the node may have gone to another heap (move_all_to), or be idle, while it waited.
-//   P2  run_expired: now = idle, release -> timer_disarm_sync: acquire. What fire did is visible to whoever
-//       destroys the node.
+//       again: the node may have gone to another heap (move_all_to) while it waited.
+//   P2  run_expired: now = idle, release -> timer_disarm_sync and timer_arm: acquire. What fire did is visible
+//       to whoever destroys the node or arms it again.
 //   P3  arm: earliest_ release -> the P's and its robbers' look, acquire. It is a hint, for which a lock is
-//       too dear: the look that matters, before an M sleeps, is ordered by timer_earlier and the sleeper's
-//       own fence (see the functions below).
+//       too dear: the look that matters, before an M sleeps, is ordered by timer_earlier and the sleeper's own
+//       fence (see the functions below).
+//   P4  move: now = moved, acq_rel under the lock -> run_expired's failed CAS, acquire, then the lock.
 //
 // Tried and dropped: taking the node out before fire, which lets a rearm during fire fail at a moment when
 // nobody can be told; marking stopped timers and sweeping them later, which costs a time-out its memory until
@@ -71,11 +72,12 @@ class timer_heap {
   friend bool timer_move(timer_node& node, std::int64_t when) noexcept;
 
   static timer_heap* lock_home(const timer_node& node) noexcept;
-  void unlink(timer_node& node) noexcept;
+  void put_back(timer_node& node) noexcept;
   bool note_earliest() noexcept;
 
   ranked_spin_lock<lock_rank::timers> lock_;
   bool retired_ = false;   // under lock_
+  timer_heap* heir_ = nullptr;  // under lock_: where a retired heap's timers went
   heap<timer_node> heap_;  // under lock_
   std::atomic<std::int64_t> earliest_{never};
 };

@@ -9,7 +9,7 @@ namespace goro::detail {
 
 using state = timer_node::state;
 
-// The node's heap, locked; null: it is idle.
+// The node's heap, locked; null: it was never armed.
 timer_heap* timer_heap::lock_home(const timer_node& node) noexcept {
   for (;;) {
     timer_heap* const home = node.home.load(std::memory_order_acquire);  // P1
@@ -18,13 +18,6 @@ timer_heap* timer_heap::lock_home(const timer_node& node) noexcept {
     if (node.home.load(std::memory_order_relaxed) == home) return home;
     home->lock_.unlock();
   }
-}
-
-// Under the lock. The node's state is the caller's to change.
-void timer_heap::unlink(timer_node& node) noexcept {
-  heap_.erase(&node);
-  node.when = never;
-  node.home.store(nullptr, std::memory_order_release);  // P1
 }
 
 // Under the lock. True: there is a new first time, and it is earlier than the last.
@@ -37,44 +30,82 @@ bool timer_heap::note_earliest() noexcept {
 }
 
 std::int64_t timer_heap::run_expired(std::int64_t now, int at_most) noexcept {
-  if (earliest() > now) return earliest();
-  lock_.lock();
-  bool rearmed = false;
-  while (at_most-- > 0 && !heap_.empty() && heap_.top().when <= now) {
-    timer_node& node = *heap_.top().item;
-    node.when = never;
-    node.now.store(state::firing, std::memory_order_relaxed);
-    heap_.update(&node, never);  // H1
-    note_earliest();
-    lock_.unlock();
-    node.fire(node);
-    timer_heap* const home = lock_home(node);  // not null: only this function ends `firing`
-    const std::int64_t again = node.when;
-    if (again == never) {
-      home->unlink(node);
-      node.now.store(state::idle, std::memory_order_release);  // P2: the last touch
-    } else {
-      node.now.store(state::armed, std::memory_order_relaxed);
-      home->heap_.update(&node, again);
-      const bool earlier = home->note_earliest();
-      if (home != this && earlier) {
-        home->lock_.unlock();
-        timer_earlier(*home, again);
-        lock_.lock();
-        continue;
-      }
-      rearmed |= earlier;
+  constexpr int batch_size = 32;
+  timer_node* batch[batch_size];
+  std::uint32_t fired = 0;  // of the batch before: the room that was kept for them
+  for (;;) {
+    int n = 0;
+    lock_.lock();
+    if (fired != 0) heap_.give_up_room(fired);
+    while (n < batch_size && n < at_most && !heap_.empty() && heap_.top().when <= now) {
+      timer_node& node = *heap_.pop_min();
+      node.when = never;
+      node.now.store(state::firing, std::memory_order_relaxed);
+      batch[n++] = &node;
     }
-    if (home != this) {
-      home->lock_.unlock();
-      lock_.lock();
+    heap_.keep_room(static_cast<std::uint32_t>(n));  // H1
+    note_earliest();
+    const std::int64_t first = earliest_.load(std::memory_order_relaxed);
+    lock_.unlock();
+    if (n == 0) return first;
+    at_most -= n;
+    fired = static_cast<std::uint32_t>(n);
+    for (int i = 0; i != n; ++i) {
+      timer_node& node = *batch[i];
+      node.fire(node);
+      state expected = state::firing;
+      if (!node.now.compare_exchange_strong(expected, state::idle, std::memory_order_release,  // P2
+                                            std::memory_order_acquire)) {                      // P4
+        put_back(node);
+        --fired;
+      }
     }
   }
-  note_earliest();
-  const std::int64_t first = earliest_.load(std::memory_order_relaxed);
-  lock_.unlock();
-  if (rearmed) timer_earlier(*this, first);  // the caller may not be the one who sleeps on this heap
-  return first;
+}
+
+// A node that was given a new time, or none, while it fired. `this` keeps room for it.
+void timer_heap::put_back(timer_node& node) noexcept {
+  for (unsigned round = 0;; ++round) {
+    lock_.lock();
+    if (node.when == never) {
+      heap_.give_up_room(1);
+      node.now.store(state::idle, std::memory_order_release);  // P2
+      lock_.unlock();
+      return;
+    }
+    const std::int64_t when = node.when;
+    if (!retired_) {
+      heap_.push_kept(when, &node);
+      node.now.store(state::armed, std::memory_order_relaxed);
+      const bool earlier = note_earliest();
+      lock_.unlock();
+      if (earlier) timer_earlier(*this, when);  // the caller may not be the one who sleeps on this heap
+      return;
+    }
+    // Nobody looks here any more. Two locks of one rank: the second is only tried.
+    timer_heap& to = *heir_;
+    if (to.lock_.try_lock()) {
+      bool fits = true;
+      try {
+        to.heap_.push(when, &node);
+      } catch (...) {
+        fits = false;  // no memory now: it is late, not lost
+      }
+      if (fits) {
+        heap_.give_up_room(1);
+        node.now.store(state::armed, std::memory_order_relaxed);
+        node.home.store(&to, std::memory_order_release);  // P1
+      }
+      const bool earlier = fits && to.note_earliest();
+      to.lock_.unlock();
+      lock_.unlock();
+      if (earlier) timer_earlier(to, when);
+      if (fits) return;
+    } else {
+      lock_.unlock();
+    }
+    spin_wait(round);
+  }
 }
 
 void timer_heap::move_all_to(timer_heap& to) {
@@ -86,6 +117,7 @@ void timer_heap::move_all_to(timer_heap& to) {
     spin_wait(round);
   }
   retired_ = true;
+  heir_ = &to;
   bool earlier = false;
   std::int64_t first = never;
   const auto finish = [&]() noexcept {
@@ -99,13 +131,15 @@ void timer_heap::move_all_to(timer_heap& to) {
   try {
     while (!heap_.empty()) {
       const auto top = heap_.top();
-      heap_.erase(top.item);
+      (void)heap_.pop_min();
+      heap_.keep_room(1);
       try {
         to.heap_.push(top.when, top.item);
       } catch (...) {
-        heap_.push(top.when, top.item);  // there is room: it has just been here
+        heap_.push_kept(top.when, top.item);
         throw;
       }
+      heap_.give_up_room(1);
       top.item->home.store(&to, std::memory_order_release);  // P1
     }
   } catch (...) {
@@ -131,12 +165,12 @@ void timer_arm(timer_node& node, std::int64_t when) {
   timer_heap* heap = &current_timer_heap();
   heap->lock_.lock();
   while (heap->retired_) [[unlikely]] {
-      heap->lock_.unlock();
-      timer_heap* const current = &current_timer_heap();
-      current->lock_.lock();
-      if (current == heap) heap->retired_ = false;  // its P is in use again
-      heap = current;
-    }
+    heap->lock_.unlock();
+    timer_heap* const current = &current_timer_heap();
+    current->lock_.lock();
+    if (current == heap) heap->retired_ = false;  // its P is in use again
+    heap = current;
+  }
   node.heap_index = heap_none;
   try {
     heap->heap_.push(when, &node);
@@ -153,23 +187,37 @@ void timer_arm(timer_node& node, std::int64_t when) {
 }
 
 bool timer_disarm(timer_node& node) noexcept {
+  if (node.now.load(std::memory_order_acquire) == state::idle) return false;  // P2; ours to say: it is our node
   timer_heap* const home = timer_heap::lock_home(node);
   if (home == nullptr) return false;
-  const bool was_armed = node.when != never;  // or fires right now, but was rearmed meanwhile
-  node.when = never;
-  if (node.now.load(std::memory_order_relaxed) == state::armed) {
-    home->unlink(node);
-    node.now.store(state::idle, std::memory_order_relaxed);
-    home->note_earliest();
+  bool was_armed = false;
+  switch (node.now.load(std::memory_order_relaxed)) {
+    case state::armed:
+      was_armed = true;
+      home->heap_.erase(&node);
+      node.when = never;
+      node.now.store(state::idle, std::memory_order_relaxed);
+      home->note_earliest();
+      break;
+    case state::moved:  // fires right now, and was to fire again
+      was_armed = node.when != never;
+      node.when = never;
+      break;
+    case state::firing:
+    case state::idle: break;
   }
   home->lock_.unlock();
   return was_armed;
 }
 
-bool timer_disarm_sync(timer_node& node) noexcept {
-  const bool was_armed = timer_disarm(node);
+void timer_wait_idle(const timer_node& node) noexcept {
   for (unsigned round = 0; node.now.load(std::memory_order_acquire) != state::idle; ++round)  // P2
     spin_wait(round);
+}
+
+bool timer_disarm_sync(timer_node& node) noexcept {
+  const bool was_armed = timer_disarm(node);
+  timer_wait_idle(node);
   return was_armed;
 }
 
@@ -177,14 +225,17 @@ bool timer_move(timer_node& node, std::int64_t when) noexcept {
   if (when == never) return timer_disarm(node);
   timer_heap* const home = timer_heap::lock_home(node);
   if (home == nullptr) return false;
-  const bool was_armed = node.when != never;
+  bool was_armed = false;
   bool earlier = false;
-  if (was_armed) {
+  const state now = node.now.load(std::memory_order_relaxed);
+  if (now == state::armed) {
+    was_armed = true;
     node.when = when;
-    if (node.now.load(std::memory_order_relaxed) == state::armed) {
-      home->heap_.update(&node, when);
-      earlier = home->note_earliest();
-    }
+    home->heap_.update(&node, when);
+    earlier = home->note_earliest();
+  } else if (now == state::moved && node.when != never) {
+    was_armed = true;
+    node.when = when;
   }
   home->lock_.unlock();
   if (earlier) timer_earlier(*home, when);
@@ -192,22 +243,22 @@ bool timer_move(timer_node& node, std::int64_t when) noexcept {
 }
 
 bool timer_rearm(timer_node& node, std::int64_t when) {
-  for (;;) {
-    if (timer_move(node, when)) return true;
-    if (when == never) return false;
-    timer_heap* const home = timer_heap::lock_home(node);
-    if (home == nullptr) {
-      // Idle, but for a last store of run_expired's that is a few instructions away.
-      for (unsigned round = 0; node.now.load(std::memory_order_acquire) != state::idle; ++round)  // P2
-        spin_wait(round);
-      timer_arm(node, when);
+  if (timer_move(node, when)) return true;
+  if (when == never) return false;
+  if (timer_heap* const home = timer_heap::lock_home(node)) {
+    // One caller at a time, so it cannot have been armed since. Does it fire right now?
+    state seen = node.now.load(std::memory_order_acquire);
+    if (seen == state::moved ||
+        (seen == state::firing &&
+         node.now.compare_exchange_strong(seen, state::moved, std::memory_order_acq_rel))) {  // P4
+      node.when = when;  // whoever fires it takes the lock before he looks
+      home->lock_.unlock();
       return false;
     }
-    // One caller at a time: it cannot have been armed since, so it fires right now.
-    node.when = when;
     home->lock_.unlock();
-    return false;
   }
+  timer_arm(node, when);
+  return false;
 }
 
 }  // namespace goro::detail

@@ -5,8 +5,9 @@
 // Invariants
 //   I1  A node is in exactly one heap while its state is `armed`; `home` names that heap.
 //   I2  `when`, `heap_index` and the change armed -> anything are written under the home heap's lock.
-//   I3  fire(node) is called without any lock, in state `firing`, on some M in the runtime. Its last touch
-//       of the node is the store of `idle`, which is the heap's, after fire has returned.
+//   I3  fire(node) is called without any lock, in state `firing` (`moved` once somebody has given it a new
+//       time meanwhile), on some M in the runtime. The last touch of the node is the change to `idle`, after
+//       fire has returned.
 //   Lock order: a channel's lock (or any primitive's) may be held while arming or disarming; fire may take
 //   any. So disarm_sync, which waits for a running fire, must not be called with a lock that fire takes.
 #pragma once
@@ -22,7 +23,7 @@ namespace goro::detail {
 class timer_heap;
 
 struct timer_node {
-  enum class state : std::uint8_t { idle, armed, firing };
+  enum class state : std::uint8_t { idle, armed, firing, moved };
 
   explicit timer_node(void (*on_fire)(timer_node&) noexcept) noexcept : fire(on_fire) {}
   timer_node(const timer_node&) = delete;
@@ -44,6 +45,9 @@ bool timer_disarm(timer_node& node) noexcept;
 
 // The same, and when it returns fire is not running: the node may be destroyed.
 bool timer_disarm_sync(timer_node& node) noexcept;
+
+// For an owner whom nothing but fire can have woken: waits until the node is idle. No lock.
+void timer_wait_idle(const timer_node& node) noexcept;
 
 // Moves it to another time, from any state (arms an idle one; one that fires right now is armed again
 // after that). True: it was armed, and the old time will not fire. One caller at a time for one node.

@@ -53,7 +53,7 @@ void sleep_parked(std::int64_t when) {
   sleeper self(task::current());
   timer_arm(self, when);
   park(self.who, wait_reason::sleep, nullptr);
-  timer_disarm_sync(self);  // the heap may not have let go of the node yet
+  timer_wait_idle(self);  // the heap may not have let go of the node yet
 }
 
 }  // namespace

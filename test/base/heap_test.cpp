@@ -111,7 +111,7 @@ TEST(Heap, CanBeWalked) {
   heap<item> h;
   for (auto& i : items) h.push(3, &i);
   std::set<const item*> seen;
-  for (const auto& entry : h) seen.insert(entry.item);
+  for (std::size_t i = 0; i != h.size(); ++i) seen.insert(h.at(i).item);
   EXPECT_EQ(seen.size(), 10u);
 }
 
