@@ -68,7 +68,7 @@ void check_all_asleep() noexcept {
   if (idle.idle_processors.load(std::memory_order_relaxed) < processor_count()) return;
   if (idle.in_flight.load(std::memory_order_acquire) != 0) return;
   if (plain_threads() > 1) return;  // run's caller is one, if it is a plain thread
-  if (earliest_timer() != never || visible_work(now_ns())) return;
+  if (earliest_timer() != never || visible_work(now_ns()) != visible::nothing) return;
   fatal_text text;
   if (main_did_goexit() && live_goroutines() == 0)
     text << "fatal error: no goroutines (main called goexit) - deadlock!\n";

@@ -6,6 +6,7 @@
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
 #include "sched/wake.hpp"
+#include "sched/width.hpp"
 
 #include <algorithm>
 
@@ -55,15 +56,17 @@ goroutine* take_own(processor* p) noexcept {
   return next;
 }
 
-// Every P once, from a random one on, by a step that has no factor in common with their number.
-goroutine* steal(machine* m, bool timers_too) noexcept {
+// Every P once, from a random one on. Which rings are worth it: see wake.hpp.
+goroutine* steal(machine* m, bool timers_too, const standstill* watch) noexcept {
   processor* const mine = m->p;
   const auto n = static_cast<std::uint32_t>(processor_count());
   std::uint32_t at = m->rng.below(n);
   for (std::uint32_t i = 0; i != n; ++i, at = at + 1 == n ? 0 : at + 1) {
     processor* const victim = processor_at(static_cast<int>(at));
     if (victim == mine) continue;
-    if (!victim->ring.empty()) {
+    const std::uint32_t waiting = victim->ring.size();
+    if (waiting >= plenty || (waiting != 0 && (victim->eager.load(std::memory_order_relaxed) != 0 ||
+                                               (watch != nullptr && watch->holds(*victim))))) {
       if (goroutine* const g = victim->ring.steal_half_into(mine->ring)) {
         victim->eager.store(64, std::memory_order_relaxed);
         mine->steals.store(mine->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -95,11 +98,12 @@ bool may_spin(machine* m) noexcept {
 goroutine* look_elsewhere(machine* m) noexcept {
   if (!may_spin(m)) return nullptr;
   for (int round = 0; round != steal_rounds; ++round)
-    if (goroutine* const g = steal(m, round == steal_rounds - 1)) return g;
+    if (goroutine* const g = steal(m, round == steal_rounds - 1, nullptr)) return g;
+  const standstill watch;
   for (int spin = 0; spin != brief_spins; ++spin) {
     for (int i = 0; i != 8; ++i) cpu_pause();
     if (the_global_queue.size() != 0) return take_global_share(m->p);
-    if (goroutine* const g = steal(m, false)) return g;
+    if (goroutine* const g = steal(m, false, spin + 8 >= brief_spins ? &watch : nullptr)) return g;
     if (m->p->retired.load(std::memory_order_relaxed)) return nullptr;
   }
   return nullptr;
@@ -119,6 +123,10 @@ goroutine* find_work(machine* m) noexcept {
     run_timers(p);
     goroutine* g = global_first ? take_global(p, 1) : nullptr;
     if (g == nullptr) g = take_own(p);
+    if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
+      if (!release_and_sleep(m, true)) return nullptr;
+      if (m->p != p) continue;
+    }
     if (g == nullptr) g = take_global_share(p);
     if (g == nullptr) g = look_elsewhere(m);
     if (g != nullptr) {

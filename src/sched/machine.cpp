@@ -225,7 +225,7 @@ void machine::settle_rest(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
   if (why_left == leaving::yielded && p != nullptr) {
     p->push(g);
-    if (detail::idle.idle_processors.load(std::memory_order_relaxed) != 0 && p->ring.size() > 1) wake_one();
+    if (detail::idle.idle_processors.load(std::memory_order_relaxed) != 0) wake_one_for(p);
     return;
   }
   the_global_queue.push(g);  // it lost its P, or is to stand behind everybody

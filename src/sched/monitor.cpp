@@ -10,6 +10,7 @@
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
 #include "sched/wake.hpp"
+#include "sched/width.hpp"
 
 #include <algorithm>
 #include <csignal>
@@ -25,6 +26,7 @@ constexpr std::int64_t ms = 1000 * us;
 constexpr std::int64_t quickest = 20 * us;
 constexpr std::int64_t slowest = 10 * ms;
 constexpr std::int64_t slice = 10 * ms;
+constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t quiet_before_sleep = 100 * ms;
 
@@ -34,8 +36,10 @@ constinit std::atomic<std::int64_t> interval{quickest};  // the present one; oth
 // What the monitor remembers of a P. Its own.
 struct watch {
   std::uint64_t switches = 0;
+  std::uint64_t created = 0;
   std::uintptr_t owner = 0;
   std::int64_t since = 0;        // it stands still since
+  std::int64_t looked = 0;       // last
   std::int64_t next_look = 0;    // at the thread's state in the kernel
   bool told_blocking = false;    // seen in announced blocking in the round before
 };
@@ -63,6 +67,14 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   const std::uintptr_t owner = p.owner.load(std::memory_order_acquire);
   const std::uint64_t switches = p.switches.load(std::memory_order_relaxed);
   const bool still = owner == w.owner && switches == w.switches;
+  const bool idle_too = idle.idle_processors.load(std::memory_order_relaxed) != 0;
+  // Its goroutines run for long on the average, others wait, and a P is idle: wake.hpp's "who is missed".
+  if (idle_too && !p.ring.empty() && w.looked != 0 &&
+      (still || now - w.looked > static_cast<std::int64_t>(switches - w.switches) * long_run)) {
+    p.eager.store(16, std::memory_order_relaxed);
+    wake_one();
+  }
+  w.looked = now;
   w.owner = owner;
   w.switches = switches;
   if (!still || owner == 0 || owner == in_hands) {
@@ -98,7 +110,7 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     hand_off(&p);
     return true;
   }
-  if (still_for >= quickest && idle.idle_processors.load(std::memory_order_relaxed) != 0 &&
+  if (still_for >= quickest && idle_too &&
       p.run_next.load(std::memory_order_relaxed) != nullptr && p.ring.empty()) {
     free_run_next(p);
     return true;
@@ -109,23 +121,31 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
 struct verdict {
   bool busy = false;     // some P is not idle
   bool acted = false;
-  bool pressed = false;  // all Ps are busy, and somebody waits or timers run
+  bool still = false;    // a P stands still while others wait
+  bool pressed = false;  // somebody waits; or all Ps are busy, and timers run
 };
 
 verdict one_round(std::int64_t now) noexcept {
   verdict v;
   const int n = processor_count();
   bool waiting = the_global_queue.size() != 0;
+  bool timers = false;
   for (int i = 0; i != n; ++i) {
     processor* const p = processor_at(i);
     if (p->owner.load(std::memory_order_relaxed) != 0) v.busy = true;
     if (look_at(*p, watches[i], now)) v.acted = true;
-    if (p->has_work() || p->timers.earliest() != never) waiting = true;
+    if (p->has_work()) {
+      waiting = true;
+      const watch& w = watches[i];
+      // Spawning is not standing still.
+      if (now - w.since >= 100 * us && p->created.load(std::memory_order_relaxed) == w.created) v.still = true;
+      watches[i].created = p->created.load(std::memory_order_relaxed);
+    }
+    if (p->timers.earliest() != never) timers = true;
   }
-  v.pressed = waiting && idle.idle_processors.load(std::memory_order_relaxed) == 0;
-  if (v.busy && idle.idle_processors.load(std::memory_order_relaxed) != 0) {
-    if (visible_work(now)) wake_one();  // a due timer, or work whose maker did not wake
-  }
+  const bool idle_too = idle.idle_processors.load(std::memory_order_relaxed) != 0;
+  v.pressed = waiting || (timers && !idle_too);
+  if (v.busy && idle_too && visible_work(now) == visible::work) wake_one();  // a due timer, for one
   return v;
 }
 
@@ -151,6 +171,7 @@ void rounds() noexcept {
   std::int64_t quiet_since = now_ns();
   std::int64_t next_second = quiet_since + 1000 * ms;
   std::int64_t pause = quickest;
+  width_control width;
   for (;;) {
     const std::uint32_t before = bell.load(std::memory_order_acquire);
     interval.store(pause, std::memory_order_relaxed);
@@ -158,13 +179,15 @@ void rounds() noexcept {
     const bool called = bell.load(std::memory_order_relaxed) != before;
     const std::int64_t now = now_ns();
     const verdict v = one_round(now);
+    if (v.still || !v.busy) width.reset();
+    const bool tiny = width.update(now);
     if (v.acted || called) {
       without = 0;
       pause = quickest;
     } else if (++without > rounds_before_backing_off) {
       pause = std::min(pause * 2, v.pressed ? 1 * ms : slowest);
     }
-    if (v.pressed) pause = std::min(pause, 1 * ms);
+    if (v.pressed || tiny) pause = std::min(pause, 1 * ms);
     if (now >= next_second) {
       next_second = now + 1000 * ms;
       follow_cpu_limit();

@@ -14,7 +14,7 @@
 // keeps time, and a P is idle, wakes an M.
 //
 // Rounds: 20 us apart while there is something to do, doubling up to 10 ms after 50 rounds without; at most
-// 1 ms while all Ps are busy and somebody waits or timers run, so that a slice ends within 11 ms. When all
+// 1 ms while somebody waits, or all Ps are busy and timers run, so that a slice ends within 11 ms. When all
 // Ps have been idle for a tenth of a second, it gives memory and threads back, and sleeps without a limit
 // until a P stops being idle: idle means idle.
 #pragma once

@@ -106,18 +106,14 @@ void ready(task t) noexcept {
     wake_one();
     return;
   }
-  if (p->push_next(g)) {
-    wake_one();
+  const bool alone = !p->push_next(g);
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0) [[likely]]
     return;
-  }
-  // Alone: the caller will park and run it next, as a rule. See wake.hpp.
-  const std::uint32_t eager = p->eager.load(std::memory_order_relaxed);
-  if (eager != 0 && idle.idle_processors.load(std::memory_order_relaxed) != 0) [[unlikely]] {
-    p->eager.store(eager - 1, std::memory_order_relaxed);
+  if (alone && p->eager.load(std::memory_order_relaxed) != 0) {
     p->run_next.store(nullptr, std::memory_order_relaxed);
     p->push(g);  // where it can be stolen
-    wake_one();
   }
+  wake_one_for(p);
 }
 
 void ready_batch::add(task t) noexcept {

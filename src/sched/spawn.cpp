@@ -11,6 +11,7 @@
 #include "sched/runtime.hpp"
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
+#include "sched/width.hpp"
 
 #include <cstdlib>
 #include <cstring>
@@ -131,7 +132,7 @@ void spawn_commit(goroutine* g, void (*run)(void*)) noexcept {
     return;
   }
   p->created.store(p->created.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (idle.idle_processors.load(std::memory_order_relaxed) == 0) [[likely]] {
+  if (idle.idle_processors.load(std::memory_order_relaxed) == 0 || is_narrow()) [[likely]] {
     (void)p->push_next(g);
     return;
   }

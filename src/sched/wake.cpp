@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "sched/wake.hpp"
 
+#include "base/arch/cpu.hpp"
 #include "sched/counters.hpp"
 #include "sched/deadlock.hpp"
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
 #include "sched/procs.hpp"
+#include "sched/width.hpp"
 
 #include <algorithm>
 
@@ -14,6 +16,8 @@ namespace goro::detail {
 constinit idle_lists idle;
 
 namespace {
+
+constexpr int pauses_that_show = 256;  // a few microseconds: a ring that does not move in them may not for long
 
 // Under idle.lock.
 processor* pop_processor() noexcept {
@@ -97,15 +101,24 @@ void put_idle_processor(processor* p) noexcept {
   check_all_asleep();  // the last M may have gone to sleep while we had it in hands
 }
 
-void wake_one_slow() noexcept {
+bool wake_one_slow() noexcept {
+  if (is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) < processor_count()) return false;
   int none = 0;
-  if (!idle.spinning.compare_exchange_strong(none, 1, std::memory_order_acq_rel)) return;
+  if (!idle.spinning.compare_exchange_strong(none, 1, std::memory_order_acq_rel)) return false;
   processor* const p = take_idle_processor();
   if (p != nullptr) {
-    if (run_on_some_machine(p, true)) return;
+    if (run_on_some_machine(p, true)) return true;
     put_idle_processor(p);  // no thread to be had: those that run will see the work in their turn
   }
   idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
+  return false;
+}
+
+void wake_one_for(processor* p) noexcept {
+  if (is_narrow()) return;
+  const std::uint32_t eager = p->eager.load(std::memory_order_relaxed);
+  if (eager == 0 && p->ring.size() < plenty) return;
+  if (wake_one() && eager != 0) p->eager.store(eager - 1, std::memory_order_relaxed);
 }
 
 void wake_for_timer(std::int64_t when) noexcept {
@@ -126,17 +139,37 @@ void hand_off(processor* p) noexcept {
   if (work && run_on_some_machine(p, false)) return;
   put_idle_processor(p);
   heavy_fence();  // W2: on behalf of the M that can no longer look
-  if (visible_work(now_ns())) wake_one();
+  if (visible_work(now_ns()) == visible::work) wake_one();
 }
 
-bool visible_work(std::int64_t now) noexcept {
-  if (the_global_queue.size() != 0) return true;
+visible visible_work(std::int64_t now) noexcept {
+  if (the_global_queue.size() != 0) return visible::work;
+  visible seen = visible::nothing;
   for (int i = 0; i != processor_count(); ++i) {
     const processor* const p = processor_at(i);
-    if (!p->ring.empty() || p->timers.earliest() <= now) return true;
-    if (p->owner.load(std::memory_order_relaxed) == 0 && p->run_next.load(std::memory_order_relaxed) != nullptr)
-      return true;
+    if (p->timers.earliest() <= now) return visible::work;
+    if (p->owner.load(std::memory_order_relaxed) == 0 && p->has_work()) return visible::work;
+    const std::uint32_t waiting = p->ring.size();
+    if (waiting == 0) continue;
+    if (waiting >= plenty || p->eager.load(std::memory_order_relaxed) != 0) return visible::work;
+    seen = visible::few;
   }
+  return seen;
+}
+
+standstill::standstill() noexcept {
+  const int n = std::min(processor_count(), watched);
+  for (int i = 0; i != n; ++i) switches_[i] = processor_at(i)->switches.load(std::memory_order_relaxed);
+}
+
+bool standstill::holds(const processor& p) const noexcept {
+  return p.index < watched && !p.ring.empty() && p.switches.load(std::memory_order_relaxed) == switches_[p.index];
+}
+
+bool standstill::any() const noexcept {
+  const int n = std::min(processor_count(), watched);
+  for (int i = 0; i != n; ++i)
+    if (holds(*processor_at(i))) return true;
   return false;
 }
 
@@ -146,12 +179,13 @@ std::int64_t earliest_timer() noexcept {
   return first;
 }
 
-bool release_and_sleep(machine* m) noexcept {
+bool release_and_sleep(machine* m, bool although_work) noexcept {
   processor* const p = m->p;
-  m->p = nullptr;
   if (p->retired.load(std::memory_order_acquire)) p->empty_into_shared();
   {
     const spin_guard hold(idle.lock);
+    if (although_work && idle.idle_processors.load(std::memory_order_relaxed) + 1 >= processor_count()) return true;
+    m->p = nullptr;
     push_processor(p);
     push_machine(m);
   }
@@ -159,8 +193,18 @@ bool release_and_sleep(machine* m) noexcept {
     m->spinning = false;
     idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
   }
+  if (although_work) return sleep_until_given(m);
   heavy_fence();  // W2
-  if (visible_work(now_ns())) {
+  visible seen = visible_work(now_ns());
+  if (seen == visible::few) {
+    const standstill watch;
+    for (int i = 0; i != pauses_that_show && seen == visible::few; ++i) {
+      cpu_pause();
+      if (the_global_queue.size() != 0) seen = visible::work;
+    }
+    if (watch.any()) seen = visible::work;
+  }
+  if (seen == visible::work) {
     const spin_guard hold(idle.lock);
     if (m->idle) {
       if (processor* const again = pop_processor()) {
@@ -222,7 +266,7 @@ void found_work(machine* m) noexcept {
   if (idle.spinning.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (idle.idle_processors.load(std::memory_order_relaxed) == 0) return;
   heavy_fence();  // W2: those who skipped a wake because of us
-  if (visible_work(now_ns())) wake_one();
+  if (visible_work(now_ns()) == visible::work) wake_one();
 }
 
 int reap_idle_machines(int keep) noexcept {

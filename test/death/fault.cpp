@@ -19,8 +19,10 @@ int* volatile nowhere = nullptr;
 void say_and_leave(int, siginfo_t* info, void*) {
   const char good[] = "the program's own handler\n";
   const char bad[] = "a wrong address\n";
-  if (info->si_addr == nullptr) (void)!::write(1, good, sizeof good - 1);
-  else (void)!::write(1, bad, sizeof bad - 1);
+  if (info->si_addr == nullptr)
+    (void)!::write(1, good, sizeof good - 1);
+  else
+    (void)!::write(1, bad, sizeof bad - 1);
   ::_exit(5);
 }
 

@@ -21,10 +21,14 @@ namespace {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   ::alarm(5);
   try {
-    if (which.find("yield") != which.npos) goro::yield();
-    else if (which.find("sleep") != which.npos) goro::sleep_for(std::chrono::milliseconds(1));
-    else if (which.find("channel") != which.npos) (void)goro::make_chan<int>().recv();
-    else goro::go([] {});
+    if (which.find("yield") != which.npos)
+      goro::yield();
+    else if (which.find("sleep") != which.npos)
+      goro::sleep_for(std::chrono::milliseconds(1));
+    else if (which.find("channel") != which.npos)
+      (void)goro::make_chan<int>().recv();
+    else
+      goro::go([] {});
   } catch (const std::exception& e) {
     std::fprintf(stderr, "%s\n", e.what());
     ::_exit(3);
@@ -46,8 +50,10 @@ int fork_and_tell(std::string_view which) {
   if (pid == 0) child(which);
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid) return std::perror("waitpid"), 1;
-  if (WIFSIGNALED(status)) std::printf("child: signal %d\n", WTERMSIG(status));
-  else std::printf("child: exit %d\n", WEXITSTATUS(status));
+  if (WIFSIGNALED(status))
+    std::printf("child: signal %d\n", WTERMSIG(status));
+  else
+    std::printf("child: exit %d\n", WEXITSTATUS(status));
   return 0;
 }
 
@@ -84,8 +90,10 @@ int main(int argc, char** argv) {
   for (int i = 0; i != 100; ++i) goro::go([never] { (void)never.recv(); });
   if (sum_of_goroutines() != 4950) return 1;
   int failed = 0;
-  if (which.substr(0, 9) == "goroutine") failed = goro::async([which] { return fork_and_tell(which); }).get();
-  else failed = fork_and_tell(which);
+  if (which.substr(0, 9) == "goroutine")
+    failed = goro::async([which] { return fork_and_tell(which); }).get();
+  else
+    failed = fork_and_tell(which);
   if (failed != 0) return 1;
   if (sum_of_goroutines() != 4950) return 1;
   std::puts("parent: unharmed");

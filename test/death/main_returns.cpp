@@ -51,8 +51,10 @@ void start_all(int parked) {
   for (int i = 0; i != 2; ++i)
     goro::go([c = statics.channel, i] {
       for (int n = 0;; ++n) {
-        if (i == 0) c.send(n);
-        else (void)c.recv();
+        if (i == 0)
+          c.send(n);
+        else
+          (void)c.recv();
       }
     });
   for (int i = 0; i != 6; ++i) (void)ready.recv();

@@ -103,8 +103,10 @@ void while_one_is_in_the_kernel(bool announced) {
   goro::wait_group sleeper;
   sleeper.go([&] {
     asleep = true;
-    if (announced) goro::blocking([] { kernel_sleep(500ms); });
-    else kernel_sleep(500ms);
+    if (announced)
+      goro::blocking([] { kernel_sleep(500ms); });
+    else
+      kernel_sleep(500ms);
     back = true;
   });
   while (!asleep) std::this_thread::yield();

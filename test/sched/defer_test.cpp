@@ -54,7 +54,9 @@ TEST(Defer, DismissedItDoesNotRun) {
 
 TEST(Defer, TakesMoveOnlyFunctions) {
   int seen = 0;
-  { const goro::defer d([&, p = std::make_unique<int>(7)] { seen = *p; }); }
+  {
+    const goro::defer d([&, p = std::make_unique<int>(7)] { seen = *p; });
+  }
   EXPECT_EQ(seen, 7);
 }
 

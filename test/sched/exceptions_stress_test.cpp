@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "support/at_procs.hpp"
 #include "sched/in_flight.hpp"
+#include "support/at_procs.hpp"
 
 #include <goro/goro.hpp>
 

@@ -46,8 +46,10 @@ double sixty_four_times_ten(bool announced) {
   for (int i = 0; i != 64; ++i) {
     all.go([announced] {
       for (int n = 0; n != 10; ++n) {
-        if (announced) goro::blocking([] { kernel_sleep(5ms); });
-        else kernel_sleep(5ms);
+        if (announced)
+          goro::blocking([] { kernel_sleep(5ms); });
+        else
+          kernel_sleep(5ms);
       }
     });
   }

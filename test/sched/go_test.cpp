@@ -41,10 +41,12 @@ TEST_F(Go, DecayCopiesItsArguments) {
   const auto out = goro::make_chan<std::string>();
   const auto start = goro::make_chan<int>();
   std::string text = "as it was";
-  goro::go([out, start](const std::string& t) {
-    (void)start.recv();
-    out.send(t);
-  }, text);
+  goro::go(
+      [out, start](const std::string& t) {
+        (void)start.recv();
+        out.send(t);
+      },
+      text);
   text = "changed after";
   start.close();
   EXPECT_EQ(out.recv(), "as it was");
@@ -53,10 +55,12 @@ TEST_F(Go, DecayCopiesItsArguments) {
 TEST_F(Go, TakesReferencesInAReferenceWrapper) {
   int value = 0;
   const auto done = goro::make_chan<int>();
-  goro::go([done](int& v) {
-    v = 42;
-    done.close();
-  }, std::ref(value));
+  goro::go(
+      [done](int& v) {
+        v = 42;
+        done.close();
+      },
+      std::ref(value));
   (void)done.recv();
   EXPECT_EQ(value, 42);
 }
@@ -85,7 +89,8 @@ TEST_F(Go, KeepsALargeClosureWhole) {
   const auto ok = goro::make_chan<bool>();
   goro::go([ok, block] {
     bool same = true;
-    for (std::size_t i = 0; i != sizeof block.bytes; ++i) same &= block.bytes[i] == static_cast<unsigned char>(i * 7);
+    for (std::size_t i = 0; i != sizeof block.bytes; ++i)
+      same &= block.bytes[i] == static_cast<unsigned char>(i * 7);
     ok.send(same);
   });
   EXPECT_EQ(ok.recv(), true);

@@ -151,11 +151,9 @@ TEST_F(Goexit, SC25_AfterAParkAndDeepDown) {
   struct recursion {
     static void down(int depth, int& unwound) {
       const goro::defer d([&] { ++unwound; });
-      if (depth == 0) {
-        goro::yield();
-        goro::goexit();
-      }
-      down(depth - 1, unwound);
+      if (depth != 0) return down(depth - 1, unwound);
+      goro::yield();
+      goro::goexit();
     }
   };
   int unwound = 0;

@@ -110,8 +110,10 @@ TEST_F(Idle, SC36_NoThreadWakesUpWhileGoroutinesWaitOnChannelsAndFarTimers) {
   goro::wait_group all;
   for (int i = 0; i != 100; ++i)
     all.go([=] {
-      if (i % 2 == 0) (void)leave.recv();
-      else goro::select(goro::recv(leave), goro::timeout(1h));
+      if (i % 2 == 0)
+        (void)leave.recv();
+      else
+        goro::select(goro::recv(leave), goro::timeout(1h));
     });
   some_work();
   expect_silence("with goroutines parked");

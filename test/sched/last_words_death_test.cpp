@@ -52,8 +52,8 @@ TEST(DeadlockReport, SC26_SC11_NamesEveryGoroutineAndWhereItWaits) {
   const auto r = run_program("deadlock", {"each-kind"});
   EXPECT_EQ(r.exit_status, 2);
   expect_words(r, {"lonely-sender", "chan send", "nil-receiver", "chan receive (nil chan)", "nil-sender",
-                   "chan send (nil chan)", "selector", "select", "group-waiter", "wait_group", "future-waiter",
-                   "future", "chan receive"});
+                   "chan send (nil chan)", "selector", "select", "group-waiter", "wait_group",
+                   "future-waiter", "future", "chan receive"});
 }
 
 TEST(DeadlockReport, SC26_AnEmptySelectIsNamed) {
@@ -104,12 +104,14 @@ TEST_P(StackOverflow, SC30_NamesTheGoroutineItsCreationAndItsStack) {
   if (GetParam() != std::string("unnamed")) expect_words(r, {"deep-diver"});
   // The stack pointer and the two ends of the stack.
   const std::regex address("0x[0-9a-f]+");
-  EXPECT_GE(std::distance(std::sregex_iterator(r.err.begin(), r.err.end(), address), std::sregex_iterator()), 3)
+  EXPECT_GE(std::distance(std::sregex_iterator(r.err.begin(), r.err.end(), address), std::sregex_iterator()),
+            3)
       << r.err;
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, StackOverflow,
-                         testing::Values("recursion", "resumed", "large", "unnamed", "alloca", "printf", "qsort"));
+                         testing::Values("recursion", "resumed", "large", "unnamed", "alloca", "printf",
+                                         "qsort"));
 
 class UncaughtReport : public testing::TestWithParam<const char*> {};
 
@@ -196,9 +198,8 @@ TEST_P(ForkChild, UsingGoroInItIsAClearErrorAndTheParentIsUnharmed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, ForkChild,
-                         testing::Values("thread-go", "thread-sleep", "thread-channel",
-                                         "goroutine-go", "goroutine-yield", "goroutine-sleep",
-                                         "goroutine-channel"));
+                         testing::Values("thread-go", "thread-sleep", "thread-channel", "goroutine-go",
+                                         "goroutine-yield", "goroutine-sleep", "goroutine-channel"));
 
 TEST(Fork, TheChildMayExec) {
   for (const char* which : {"thread-exec", "goroutine-exec"}) {

@@ -156,8 +156,7 @@ TEST(Local, ManyLocalsDoNotMixUp) {
   for (int i = 0; i != 100; i += 2)
     all[static_cast<std::size_t>(i)] = std::make_unique<goro::local<int>>([i] { return 1000 + i; });
   on_goroutine([&] {
-    for (int i = 0; i != 100; ++i)
-      EXPECT_EQ(**all[static_cast<std::size_t>(i)], i % 2 == 0 ? 1000 + i : i);
+    for (int i = 0; i != 100; ++i) EXPECT_EQ(**all[static_cast<std::size_t>(i)], i % 2 == 0 ? 1000 + i : i);
   });
 }
 

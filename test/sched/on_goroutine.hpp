@@ -24,7 +24,7 @@ void on_goroutine(F body) {
 
 // Parks the calling goroutine until it has come back in another thread than the one it was called in.
 // Needs two Ps. A helper spins in one thread while the caller runs in another, so the two are known to be
-// apart; then the caller parks, and the helper wakes it and parks itself, which leaves its thread to the caller.
+// apart; then the caller parks, and the helper wakes it and parks itself: its thread is left to the caller.
 // False: it did not happen in `tries` rounds.
 [[nodiscard]] inline bool migrate(int tries = 2000) {
   const pid_t before = this_thread_id();

@@ -12,7 +12,7 @@ namespace {
 using goro::detail::goroutine;
 using goro::detail::run_queue;
 
-// The ring only carries addresses, so a number in an address's clothes will do. 0 is never used: null means empty.
+// The ring only carries addresses, so a number in an address's clothes will do. Null means empty.
 goroutine* item(std::uintptr_t n) { return reinterpret_cast<goroutine*>((n + 1) * 64); }
 
 template <class Queue>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A handler of the program's own for exceptions that escape. The default one ends the program: death_test.cpp.
+// A handler of the program's own for exceptions that escape. The default: last_words_death_test.cpp.
 #include "support/at_procs.hpp"
 #include "support/eventually.hpp"
 
@@ -103,7 +103,9 @@ TEST_F(Uncaught, AScopesCollectedFailureDoesNot) {
 }
 
 TEST_F(Uncaught, AnAsyncFailureGoesToItsFutureAlone) {
-  { auto dropped = goro::async([] { throw std::runtime_error("nobody asks"); }); }
+  {
+    auto dropped = goro::async([] { throw std::runtime_error("nobody asks"); });
+  }
   auto asked = goro::async([] { throw std::runtime_error("asked"); });
   EXPECT_THROW(asked.get(), std::runtime_error);
   EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; }));

@@ -266,9 +266,7 @@ TEST_F(Future, ABrokenPromiseWakesWhoWaits) {
   auto f = p->get_future();
   const auto done = f.done();
   goro::wait_group waiter;
-  waiter.go([&] {
-    EXPECT_EQ(future_error_of([&] { (void)f.get(); }), std::future_errc::broken_promise);
-  });
+  waiter.go([&] { EXPECT_EQ(future_error_of([&] { (void)f.get(); }), std::future_errc::broken_promise); });
   goro::sleep_for(1ms);
   p.reset();
   waiter.wait();

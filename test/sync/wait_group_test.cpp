@@ -72,8 +72,10 @@ TEST_F(WaitGroup, WG02_BelowZeroThrows) {
   goro::wait_group g;
   for (const bool by_done : {true, false}) {
     try {
-      if (by_done) g.done();
-      else g.add(-1);
+      if (by_done)
+        g.done();
+      else
+        g.add(-1);
       ADD_FAILURE() << "a negative count was taken";
     } catch (const std::logic_error& e) {
       EXPECT_NE(std::string(e.what()).find("negative"), std::string::npos) << e.what();

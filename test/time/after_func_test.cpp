@@ -40,7 +40,9 @@ TEST_F(AfterFunc, RunsNotBeforeItsTimeInAGoroutineOfItsOwn) {
 
 TEST_F(AfterFunc, LettingGoOfTheTimerDoesNotStopIt) {
   const auto ran = goro::make_chan<int>(1);
-  { auto dropped = goro::after_func(2ms, [ran] { ran.send(1); }); }
+  {
+    auto dropped = goro::after_func(2ms, [ran] { ran.send(1); });
+  }
   EXPECT_EQ(ran.recv(), 1);
 }
 

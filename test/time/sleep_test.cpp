@@ -37,7 +37,8 @@ TEST_F(Sleep, ClockIsSteadyAndMoves) {
 }
 
 TEST_F(Sleep, TM01_LastsAtLeastAsLongAsSaid) {
-  for (const auto d : {goro::duration(1ns), goro::duration(1us), goro::duration(300us), goro::duration(5ms)}) {
+  for (const auto d :
+       {goro::duration(1ns), goro::duration(1us), goro::duration(300us), goro::duration(5ms)}) {
     const auto start = clock::now();
     goro::sleep_for(d);
     EXPECT_GE(clock::now() - start, d) << "in a plain thread";

@@ -63,7 +63,8 @@ TEST_P(TimerStress, TM24_ManySleepersDoNotMakeSelectsWithTimersSlow) {
     (void)selects(n / 4 + 1);
     const double once = selects(n);
     const double twice = selects(2 * n);
-    std::printf("  %d selects: %.0f ns each, twice as many: %.0f ns each\n", n, once / n * 1e9, twice / (2 * n) * 1e9);
+    std::printf("  %d selects: %.0f ns each, twice as many: %.0f ns each\n", n, once / n * 1e9,
+                twice / (2 * n) * 1e9);
     EXPECT_LT(twice, 20) << "guard";
   }).get();
   leave.close();
@@ -85,8 +86,10 @@ TEST_P(TimerStress, StopResetAndReceiveFromManyGoroutines) {
     all.go([&, i] {
       std::minstd_rand random(static_cast<unsigned>(goro_test::seed()) + static_cast<unsigned>(i));
       for (int n = 0; n != goro_test::scaled(2'000); ++n) {
-        if (random() % 3 == 0) t.stop();
-        else t.reset(std::chrono::microseconds(random() % 100));
+        if (random() % 3 == 0)
+          t.stop();
+        else
+          t.reset(std::chrono::microseconds(random() % 100));
         if (n % 16 == 0) goro::yield();
       }
     });
@@ -126,7 +129,8 @@ TEST_P(TimerStress, TimersMadeAndDroppedWhileTheyFire) {
       std::minstd_rand random(static_cast<unsigned>(goro_test::seed()) + static_cast<unsigned>(g));
       std::vector<std::unique_ptr<goro::timer>> some(16);
       for (int i = 0; i != goro_test::scaled(1'000); ++i) {
-        some[random() % some.size()] = std::make_unique<goro::timer>(std::chrono::microseconds(random() % 40));
+        some[random() % some.size()] =
+            std::make_unique<goro::timer>(std::chrono::microseconds(random() % 40));
         if (i % 8 == 0) goro::yield();
         if (i % 50 == 0) goro::sleep_for(20us);
       }

@@ -88,7 +88,8 @@ TEST_F(Timer, TM07_FireInOrderOfTimeWhateverTheOrderOfArming) {
     fired.emplace_back(values[i], order[i]);
   }
   for (const auto& [when, slot] : fired) EXPECT_GE(when - start, 20ms + slot * 10ms);
-  std::stable_sort(fired.begin(), fired.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(fired.begin(), fired.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   for (std::size_t i = 1; i != fired.size(); ++i) EXPECT_LE(fired[i - 1].second, fired[i].second);
 }
 
@@ -175,7 +176,9 @@ TEST_F(Timer, TM14_ReturnValuesAlongARandomWalk) {
   goro::wait_group all;
   for (int i = 0; i != 100; ++i) {
     all.go([i] {
-      const auto pause = [i](int step) { goro::sleep_for(std::chrono::microseconds((i * 37 + step * 91) % 300)); };
+      const auto pause = [i](int step) {
+        goro::sleep_for(std::chrono::microseconds((i * 37 + step * 91) % 300));
+      };
       goro::timer t(0s);
       pause(0);
       EXPECT_TRUE(t.c().recv());
@@ -291,8 +294,8 @@ TEST_F(Timer, TM20_WaitersOnAStoppedTimerLeaveByAnotherChannel) {
     two.go([&, c = t.c()] {
       if (goro::select(goro::recv(c), goro::recv(stop)) == 0) ++saw_time;
     });
-  ASSERT_TRUE(
-      eventually([&] { return goro::detail::parked_count(goro::detail::wait_reason::select) >= parked + 2; }));
+  ASSERT_TRUE(eventually(
+      [&] { return goro::detail::parked_count(goro::detail::wait_reason::select) >= parked + 2; }));
   std::this_thread::sleep_for(5ms);
   stop.close();
   two.wait();

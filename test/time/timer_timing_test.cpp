@@ -27,8 +27,8 @@ TEST(TimerMemory, TM22_WhatIsDroppedWithoutStopIsFreed) {
   const std::size_t before = bytes_in_use();
   for (int i = 0; i != 3; ++i) make_and_drop();
   const std::size_t after = bytes_in_use();
-  EXPECT_LT(after, before + (1u << 20)) << "each of 120,000 kept "
-                                        << static_cast<double>(after - before) / 120'000 << " bytes";
+  EXPECT_LT(after, before + (1u << 20))
+      << "each of 120,000 kept " << static_cast<double>(after - before) / 120'000 << " bytes";
 }
 
 }  // namespace
