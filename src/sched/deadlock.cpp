@@ -39,6 +39,7 @@ void write_goroutines() noexcept {
     const goroutine* const g = block_at(i);
     const goroutine_state state = g->state.load(std::memory_order_relaxed);
     if (state == goroutine_state::dead || state == goroutine_state::fresh) continue;
+    if ((g->flags.load(std::memory_order_relaxed) & flag_daemon) != 0) continue;  // meant to wait for ever
     if (++written > most) {
       ++left_out;
       continue;

@@ -34,6 +34,7 @@ void run_timers(processor* p) noexcept {
 goroutine* take_global(processor* p, std::size_t most) noexcept {
   goroutine_queue batch;
   if (the_global_queue.pop(batch, most) == 0) return nullptr;
+  p->count_turn();
   goroutine* const first = batch.pop_front();
   while (goroutine* const g = batch.pop_front()) p->push(g);
   return first;
@@ -46,14 +47,21 @@ goroutine* take_global_share(processor* p) noexcept {
   return take_global(p, std::min<std::size_t>(share, 128));
 }
 
-goroutine* take_own(processor* p) noexcept {
-  p->streak = 0;
-  if (goroutine* const g = p->ring.pop()) {
-    return g;
-  }
+goroutine* take_next(processor* p) noexcept {
   goroutine* const next = p->run_next.load(std::memory_order_relaxed);
   if (next != nullptr) p->run_next.store(nullptr, std::memory_order_relaxed);
   return next;
+}
+
+goroutine* take_own(processor* p, bool next_first) noexcept {
+  if (next_first) {
+    if (goroutine* const g = take_next(p)) return g;
+  }
+  if (goroutine* const g = p->ring.pop()) {
+    p->count_turn();
+    return g;
+  }
+  return take_next(p);
 }
 
 // Every P once, from a random one on. Which rings are worth it: see wake.hpp.
@@ -77,7 +85,7 @@ goroutine* steal(machine* m, bool timers_too, const standstill* watch) noexcept 
       const std::int64_t now = now_ns();
       if (victim->timers.earliest() <= now) {
         (void)victim->timers.run_expired(now, timers_at_once);
-        if (goroutine* const g = take_own(mine)) return g;
+        if (goroutine* const g = take_own(mine, true)) return g;
       }
     }
   }
@@ -118,11 +126,12 @@ goroutine* find_work(machine* m) noexcept {
       if (!release_and_sleep(m)) return nullptr;
       continue;
     }
-    const bool global_first = p->poke.load(std::memory_order_relaxed) == 0;
+    // Goroutines that hand over to each other through run_next go on, unless their slice is over.
+    const bool turn_is_over = p->poke.load(std::memory_order_relaxed) != 0 || p->streak == 0;
     p->poke.store(0, std::memory_order_relaxed);
     run_timers(p);
-    goroutine* g = global_first ? take_global(p, 1) : nullptr;
-    if (g == nullptr) g = take_own(p);
+    goroutine* g = turn_is_over ? take_global(p, 1) : nullptr;
+    if (g == nullptr) g = take_own(p, !turn_is_over);
     if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
       if (!release_and_sleep(m, true)) return nullptr;
       if (m->p != p) continue;

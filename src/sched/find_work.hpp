@@ -2,7 +2,8 @@
 // Where an M looks for a goroutine, and in which order. On the M's own stack.
 //
 //   1  own timers that have expired (they make goroutines ready here)
-//   2  every 61st round the global queue, so that it is never starved by local ones
+//   2  every 61st round the global queue, so that it is never starved by local ones (not while goroutines
+//      hand over to each other through run_next: they have a slice together, see monitor.hpp)
 //   3  run_next, own ring
 //   4  global queue, a fair share
 //   5  (the netpoller's place)

@@ -10,6 +10,8 @@
 
 namespace goro::detail {
 
+constinit std::atomic<bool> blocks_are_scarce{false};
+
 namespace {
 
 constexpr std::size_t stacks_for_machines = 1024;  // at most one hot stack each, and the caches' slack

@@ -37,6 +37,9 @@ struct free_list {
   }
 };
 
+// Set when a go() was refused: from then on no P keeps free blocks to itself.
+extern constinit std::atomic<bool> blocks_are_scarce;
+
 // Reserves the address space. False: there is none.
 bool init_goroutines() noexcept;
 

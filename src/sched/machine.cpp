@@ -7,6 +7,7 @@
 #include "sched/entry.hpp"
 #include "sched/find_work.hpp"
 #include "sched/locked_thread.hpp"
+#include "sched/monitor.hpp"
 #include "sched/stack_overflow.hpp"
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
@@ -179,7 +180,21 @@ machine* first_machine() noexcept { return all.load(std::memory_order_acquire); 
 int machine_count() noexcept { return alive.load(std::memory_order_acquire); }
 int set_machine_limit(int n) noexcept { return limit.exchange(n, std::memory_order_relaxed); }
 
-bool start_machine(processor* p, bool spinning, goroutine* locked_to) noexcept {
+sigset_t signals_left_to_users() noexcept {
+  sigset_t all_but_faults;
+  sigfillset(&all_but_faults);
+  for (const int fault_signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
+    sigdelset(&all_but_faults, fault_signal);
+  return all_but_faults;
+}
+
+bool start_machine(processor* p, bool spinning) noexcept {
+  // A bound thread may have been given attributes of its own (a name space, a niceness), which a thread that
+  // it makes would inherit; the monitor's thread has none.
+  if (const machine* const maker = current_machine(); maker != nullptr && maker->locked != nullptr) {
+    start_machine_on_monitor(p, spinning);
+    return true;
+  }
   const int saved_errno = errno;
   if (alive.fetch_add(1, std::memory_order_acq_rel) >= limit.load(std::memory_order_relaxed)) {
     alive.fetch_sub(1, std::memory_order_acq_rel);
@@ -190,17 +205,13 @@ bool start_machine(processor* p, bool spinning, goroutine* locked_to) noexcept {
   if (m != nullptr) {
     m->handed = p;
     m->spinning = spinning;
-    m->locked = locked_to;
+    m->locked = nullptr;
     m->in_runtime.store(1, std::memory_order_relaxed);
     m->revoke.store(revocation::none, std::memory_order_relaxed);
-    // The runtime's threads leave all signals but faults to the user's threads. Blocked before the thread
-    // exists, so that no handler ever runs on it.
-    sigset_t all_but_faults;
+    // Blocked before the thread exists, so that no handler ever runs on it.
+    const sigset_t blocked = signals_left_to_users();
     sigset_t before;
-    sigfillset(&all_but_faults);
-    for (const int fault_signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
-      sigdelset(&all_but_faults, fault_signal);
-    pthread_sigmask(SIG_SETMASK, &all_but_faults, &before);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);

@@ -20,6 +20,7 @@
 #include "sched/revoke.hpp"
 
 #include <atomic>
+#include <csignal>
 #include <cstdint>
 
 namespace goro::detail {
@@ -122,9 +123,12 @@ class runtime_section {
   std::uint32_t outer_ = 0;
 };
 
+// What the runtime's threads leave to the user's threads: all signals but faults (and a profiler's ticks).
+sigset_t signals_left_to_users() noexcept;
+
 // Starts a thread that begins with P `p` (which it then owns), spinning or not. False: no thread to be had;
 // nothing has changed.
-bool start_machine(processor* p, bool spinning, goroutine* locked_to) noexcept;
+bool start_machine(processor* p, bool spinning) noexcept;
 
 // Walks all Ms that ever were (monitor, counters).
 machine* first_machine() noexcept;

@@ -26,6 +26,7 @@ constexpr std::int64_t ms = 1000 * us;
 constexpr std::int64_t quickest = 20 * us;
 constexpr std::int64_t slowest = 10 * ms;
 constexpr std::int64_t slice = 10 * ms;
+constexpr std::int64_t run_next_slice = 1 * ms;
 constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t quiet_before_sleep = 100 * ms;
@@ -33,12 +34,18 @@ constexpr std::int64_t quiet_before_sleep = 100 * ms;
 constinit std::atomic<std::uint32_t> bell{0};           // futex word: the monitor's waits
 constinit std::atomic<std::int64_t> interval{quickest};  // the present one; others read it as a hint
 
+constinit spin_lock to_start_lock;
+constinit processor* to_start = nullptr;  // Ps that wait for a thread, linked through idle_link
+constinit int to_start_spinning = 0;
+
 // What the monitor remembers of a P. Its own.
 struct watch {
   std::uint64_t switches = 0;
   std::uint64_t created = 0;
   std::uintptr_t owner = 0;
   std::int64_t since = 0;        // it stands still since
+  std::uint64_t turns = 0;
+  std::int64_t turn_since = 0;
   std::int64_t looked = 0;       // last
   std::int64_t next_look = 0;    // at the thread's state in the kernel
   bool told_blocking = false;    // seen in announced blocking in the round before
@@ -75,6 +82,16 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     wake_one();
   }
   w.looked = now;
+  // Goroutines that hand over to each other through run_next share one slice: when it is over, those in the
+  // ring and the global queue have their turn.
+  const std::uint64_t turns = p.turns.load(std::memory_order_relaxed);
+  if (turns != w.turns || (p.ring.empty() && the_global_queue.size() == 0)) {
+    w.turns = turns;
+    w.turn_since = now;
+  } else if (now - w.turn_since >= run_next_slice) {
+    w.turn_since = now;
+    p.poke.store(1, std::memory_order_relaxed);
+  }
   w.owner = owner;
   w.switches = switches;
   if (!still || owner == 0 || owner == in_hands) {
@@ -95,6 +112,14 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   auto* const m = reinterpret_cast<machine*>(owner);
   const std::int64_t still_for = now - w.since;
   if (!waits) return false;
+  if (idle_too) {  // nothing has to be taken: another M can have what waits
+    if (still_for >= slice) wake_one();
+    if (still_for >= quickest && p.run_next.load(std::memory_order_relaxed) != nullptr && p.ring.empty()) {
+      free_run_next(p);
+      return true;
+    }
+    return still_for < 200 * us;
+  }
   if (m->in_runtime.load(std::memory_order_relaxed) == 0 && still_for >= 50 * us && now >= w.next_look) {
     w.next_look = now + still_for;  // 50, 100, 200 … us
     if (sleeps_in_kernel(m)) {
@@ -110,12 +135,26 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     hand_off(&p);
     return true;
   }
-  if (still_for >= quickest && idle_too &&
-      p.run_next.load(std::memory_order_relaxed) != nullptr && p.ring.empty()) {
-    free_run_next(p);
-    return true;
-  }
   return still_for < 200 * us;  // it may yet prove to be blocked: look soon
+}
+
+void start_waiting_machines() noexcept {
+  for (;;) {
+    processor* p;
+    bool spinning;
+    {
+      const spin_guard hold(to_start_lock);
+      p = to_start;
+      if (p == nullptr) return;
+      to_start = p->idle_link;
+      p->idle_link = nullptr;
+      spinning = to_start_spinning > 0;
+      if (spinning) --to_start_spinning;
+    }
+    if (start_machine(p, spinning)) continue;
+    put_idle_processor(p);
+    if (spinning) idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
+  }
 }
 
 struct verdict {
@@ -176,6 +215,7 @@ void rounds() noexcept {
     const std::uint32_t before = bell.load(std::memory_order_acquire);
     interval.store(pause, std::memory_order_relaxed);
     (void)futex_wait(bell, before, now_ns() + pause);
+    start_waiting_machines();
     const bool called = bell.load(std::memory_order_relaxed) != before;
     const std::int64_t now = now_ns();
     const verdict v = one_round(now);
@@ -220,10 +260,9 @@ void* thread_main(void*) noexcept {
 }  // namespace
 
 void start_monitor() noexcept {
-  sigset_t everything;
+  const sigset_t blocked = signals_left_to_users();
   sigset_t before;
-  sigfillset(&everything);
-  pthread_sigmask(SIG_SETMASK, &everything, &before);
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
@@ -238,6 +277,16 @@ void start_monitor() noexcept {
 void wake_monitor() noexcept {
   bell.fetch_add(1, std::memory_order_release);
   (void)futex_wake(bell, 1);
+}
+
+void start_machine_on_monitor(processor* p, bool spinning) noexcept {
+  {
+    const spin_guard hold(to_start_lock);
+    p->idle_link = to_start;
+    to_start = p;
+    if (spinning) ++to_start_spinning;
+  }
+  wake_monitor();
 }
 
 void call_monitor() noexcept {

@@ -9,7 +9,8 @@
 //                           kernel shares the CPU between the two threads
 //
 // "Somebody waits": the P's own queue, the global queue, or a timer of the P that is due.
-// Two smaller duties: a goroutine alone in run_next behind a goroutine that goes on computing, while a P is
+// Smaller duties: goroutines that hand over to each other through run_next are given 1 ms together, then the
+// others that wait have their turn (a clock read at each switch would cost more than the switch); a goroutine alone in run_next behind a goroutine that goes on computing, while a P is
 // idle, is moved to where it can be had (wake.hpp); a timer that is due while its P stands still or nobody
 // keeps time, and a P is idle, wakes an M.
 //
@@ -21,9 +22,13 @@
 
 namespace goro::detail {
 
+struct processor;
+
 void start_monitor() noexcept;
 // From its sleep without a limit. Under idle.lock.
 void wake_monitor() noexcept;
+// Makes an M for p on behalf of a thread that must not make one itself.
+void start_machine_on_monitor(processor* p, bool spinning) noexcept;
 // There is something to do soon: if it has backed off, it comes now.
 void call_monitor() noexcept;
 

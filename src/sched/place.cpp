@@ -100,6 +100,24 @@ place find_place(std::uintptr_t pc) {
   return out;
 }
 
+void write_frame(std::uintptr_t pc) noexcept {
+  Dl_info info{};
+  fatal_text text;
+  text << "  " << hex(pc);
+  if (dladdr(reinterpret_cast<void*>(pc - 1), &info) != 0) {
+    if (info.dli_sname != nullptr) {
+      int status = 0;
+      const std::unique_ptr<char, void (*)(void*)> plain(
+          abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
+      text << ' ' << (status == 0 && plain != nullptr ? plain.get() : info.dli_sname);
+    }
+    if (info.dli_fname != nullptr)
+      text << " in " << info.dli_fname << '+' << hex(pc - reinterpret_cast<std::uintptr_t>(info.dli_fbase));
+  }
+  text << '\n';
+  text.write();
+}
+
 void write_place(const char* what, std::uintptr_t pc, std::uint64_t by) noexcept {
   try {
     const place at = find_place(pc);

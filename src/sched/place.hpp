@@ -19,6 +19,10 @@ struct place {
 // May allocate, and start a process (addr2line, if it is installed) to learn file and line.
 place find_place(std::uintptr_t pc);
 
+// One frame of a stack: function, module and offset, without a helper program. Async-signal-safe but for the
+// demangler's memory.
+void write_frame(std::uintptr_t pc) noexcept;
+
 // "  created by goroutine 7 at function (file:line)" to stderr. For reports that end the process.
 void write_place(const char* what, std::uintptr_t pc, std::uint64_t by) noexcept;
 

@@ -3,6 +3,7 @@
 
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
+#include "sched/runtime.hpp"
 #include "sched/wake.hpp"
 
 #include <algorithm>
@@ -32,6 +33,11 @@ goroutine* processor::new_block() noexcept {
   return blocks.pop();
 }
 
+void processor::flush_blocks() noexcept {
+  while (blocks.count >= block_batch) give_blocks(blocks);
+  while (blocks.count > 0) give_block(blocks.pop());
+}
+
 void processor::flush_stacks() noexcept {
   default_stacks.give(stacks, stack_cache_size / 2);
   std::copy(stacks + stack_cache_size / 2, stacks + stack_count, stacks);
@@ -53,8 +59,7 @@ void processor::empty_into_shared() noexcept {
   if (n != 0) the_global_queue.push_all(all, n);
   default_stacks.give(stacks, stack_count);
   stack_count = 0;
-  while (blocks.count >= block_batch) give_blocks(blocks);
-  while (blocks.count > 0) give_block(blocks.pop());
+  flush_blocks();
   for (;;) {
     try {
       timers.move_all_to(processor_at(0)->timers);
@@ -66,8 +71,9 @@ void processor::empty_into_shared() noexcept {
   }
 }
 
-timer_heap& current_timer_heap() noexcept {
+timer_heap& current_timer_heap() {
   const machine* const m = current_machine();
+  if (m == nullptr) start_runtime();
   processor* const p = m == nullptr ? nullptr : m->p;
   return p == nullptr ? processor_at(0)->timers : p->timers;
 }

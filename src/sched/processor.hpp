@@ -31,7 +31,7 @@ struct machine;
 
 inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
 inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers wait in this P's heap
-inline constexpr std::uint32_t longest_streak = 16;     // run_next in a row, before the ring has its turn
+inline constexpr std::uint32_t longest_streak = 1u << 14;  // run_next in a row, should the monitor be held up
 inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
 
@@ -44,6 +44,7 @@ struct alignas(128) processor {
   std::uint32_t streak = 0;
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
+  std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
   std::atomic<std::uint64_t> switches{0};     // owner counts; the monitor watches it stand still
   std::atomic<std::uint64_t> created{0};      // owner counts
   std::atomic<std::uint64_t> finished{0};     // owner counts
@@ -76,8 +77,11 @@ struct alignas(128) processor {
       ++streak;
       return next;
     }
+    if (goroutine* const g = ring.pop()) {
+      count_turn();
+      return g;
+    }
     streak = 0;
-    if (goroutine* const g = ring.pop()) return g;
     if (next != nullptr) run_next.store(nullptr, std::memory_order_relaxed);
     return next;
   }
@@ -100,6 +104,10 @@ struct alignas(128) processor {
 
   bool has_work() const noexcept { return run_next.load(std::memory_order_relaxed) != nullptr || !ring.empty(); }
 
+  void count_turn() noexcept {
+    streak = 0;
+    turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   void count_switch() noexcept {
     switches.store(switches.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
@@ -107,8 +115,10 @@ struct alignas(128) processor {
   goroutine* new_block() noexcept;            // null: the limit of goroutines is reached
   void free_block(goroutine* g) noexcept {
     blocks.push(g);
-    if (blocks.count >= 2 * block_batch) give_blocks(blocks);
+    if (blocks.count >= 2 * block_batch) [[unlikely]] give_blocks(blocks);
+    if (blocks_are_scarce.load(std::memory_order_relaxed)) [[unlikely]] flush_blocks();
   }
+  void flush_blocks() noexcept;
   std::uint64_t new_id() noexcept {
     if (next_id == ids_end) {
       next_id = take_ids(64);

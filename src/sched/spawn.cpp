@@ -29,9 +29,37 @@ namespace {
 [[noreturn]] void throw_no_goroutine() {
   throw std::system_error(
       std::make_error_code(std::errc::resource_unavailable_try_again),
-      "goro: go: " + std::to_string(block_limit()) +
-          " goroutines exist, and there is no address space (or, before Linux 6.13, no room in vm.max_map_count) for "
-          "the stack of one more; wait for some to end, lower GORO_STACK_SIZE, or raise the limit");
+      "goro: go: more than " + std::to_string(block_limit()) +
+          " goroutines at a time do not fit: there is no address space (or, before Linux 6.13, no room in "
+          "vm.max_map_count) for their stacks; wait for some to end, lower GORO_STACK_SIZE, or raise the limit");
+}
+
+[[noreturn]] void throw_no_stack(std::size_t size) {
+  throw std::system_error(std::make_error_code(std::errc::resource_unavailable_try_again),
+                          "goro: go: there is no address space for stacks of " + std::to_string(size) +
+                              " bytes; ask for a smaller stack_size, or raise the limit (ulimit -v)");
+}
+
+// No block to be had, but Ps may have free ones in their caches. From now on each goes back when it ends, and
+// those of idle Ps are fetched. Returns whether another try is worth while.
+bool fetch_cached_blocks() noexcept {
+  blocks_are_scarce.store(true, std::memory_order_relaxed);
+  bool any = false;
+  processor* emptied = nullptr;
+  while (processor* const p = take_idle_processor()) {
+    any |= p->blocks.count != 0;
+    p->flush_blocks();
+    p->idle_link = emptied;
+    emptied = p;
+  }
+  while (emptied != nullptr) {
+    processor* const p = emptied;
+    emptied = p->idle_link;
+    p->idle_link = nullptr;
+    put_idle_processor(p);
+  }
+  for (int i = 0; i != processor_count(); ++i) processor_at(i)->poke.store(1, std::memory_order_relaxed);
+  return any;
 }
 
 void apply(goroutine* g, const go_options& options) {
@@ -48,7 +76,7 @@ void apply(goroutine* g, const go_options& options) {
       throw std::invalid_argument("goro: go: stack_size " + std::to_string(options.stack_size) +
                                   " is above 1 GiB; ask for less");
     extra.stacks = stacks_of_size(options.stack_size < 2 * stack_guard_size ? 2 * stack_guard_size : options.stack_size);
-    if (extra.stacks == nullptr) throw_no_goroutine();
+    if (extra.stacks == nullptr) throw_no_stack(options.stack_size);
     if (extra.stacks != &default_stacks) flags |= flag_own_stack;
   }
   g->flags.store(flags, std::memory_order_relaxed);
@@ -70,13 +98,10 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
       (void)this_thread_waiter();  // a plain thread that uses goro: no deadlock is reported while it lives
     }
     const runtime_section here;
-    if (processor* const p = here.p()) {
-      g = p->new_block();
-      if (g != nullptr) g->id = p->new_id();
-    } else {
-      g = take_block();
-      if (g != nullptr) g->id = take_ids(1);
-    }
+    processor* const p = here.p();
+    g = p != nullptr ? p->new_block() : take_block();
+    if (g == nullptr && fetch_cached_blocks()) g = p != nullptr ? p->new_block() : take_block();
+    if (g != nullptr) g->id = p != nullptr ? p->new_id() : take_ids(1);
     if (g == nullptr) throw_no_goroutine();
     g->created_by = creator == nullptr ? 0 : creator->id;
   }

@@ -60,7 +60,7 @@ _Unwind_Reason_Code collect(_Unwind_Context* context, void* argument) {
   write_place("  created", g->created_at, g->created_by);
   frames f;
   _Unwind_Backtrace(&collect, &f);
-  for (int i = 2; i < f.count; ++i) write_place("  frame", f.pc[i], 0);
+  for (int i = 2; i < f.count; ++i) write_frame(f.pc[i]);
   std::abort();
 }
 
@@ -83,14 +83,11 @@ void on_fault(int number, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   const std::uintptr_t sp = stack_pointer(context);
-  // Ours: the thread was on a goroutine's stack, and touched a guard of that or (with a big frame) of the
-  // slot below, or ran below its own slot.
-  if (stack_region* const region = region_of(sp); region != nullptr && info->si_code > 0) {
-    const std::uintptr_t slot = region->slot_start(sp);
-    const bool in_own_guard = address >= slot && address < slot + stack_guard_size;
-    const bool sp_in_guard = sp < slot + stack_guard_size + 256;
-    if (in_own_guard || (sp_in_guard && address >= slot - page_size && address < slot + (std::uintptr_t{1} << region->shift()))) {
-      const stack_header* const h = region->header_at(sp);
+  // Ours: somebody touched a guard. It is the guard of the goroutine above it; its stack pointer may be far
+  // below by then, in a neighbour's slot, if it has a big frame.
+  if (stack_region* const region = region_of(address); region != nullptr && info->si_code > 0) {
+    if (address < region->slot_start(address) + stack_guard_size) {
+      const stack_header* const h = region->header_at(address);
       if (h->owner != nullptr) report(h->owner, address, sp, h);
     }
   }

@@ -89,7 +89,7 @@ bool timer_move(timer_node& node, std::int64_t when) noexcept;
 // Both are defined by processor.cpp.
 
 // The heap of the caller's P; for a plain thread, of some P in use.
-timer_heap& current_timer_heap() noexcept;
+timer_heap& current_timer_heap();
 
 // Told, with no lock held by this room, that `when` has become the first time of `heap` and is earlier than
 // what was: an M that sleeps until later, or for ever, must be woken. earliest() already shows it; the callee

@@ -80,7 +80,7 @@ bool run_on_some_machine(processor* p, bool spinning) noexcept {
       m->spinning = spinning;
     }
   }
-  if (m == nullptr) return start_machine(p, spinning, nullptr);
+  if (m == nullptr) return start_machine(p, spinning);
   count_wake();
   m->sleep.unpark();
   return true;
@@ -139,7 +139,11 @@ void hand_off(processor* p) noexcept {
   if (work && run_on_some_machine(p, false)) return;
   put_idle_processor(p);
   heavy_fence();  // W2: on behalf of the M that can no longer look
-  if (visible_work(now_ns()) == visible::work) wake_one();
+  const std::int64_t first = earliest_timer();
+  if (visible_work(now_ns()) == visible::work)
+    wake_one();
+  else if (first != never)
+    wake_for_timer(first);  // the M that gave the P up may have been the one to keep time
 }
 
 visible visible_work(std::int64_t now) noexcept {
