@@ -19,6 +19,15 @@ constexpr int timers_when_full = 8;   // of a ring that is half full: those that
 constexpr int steal_rounds = 4;
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
+// Goroutines that hand over to each other through run_next have a slice together, as in Go, so that a pair
+// that computes for long between two hand-overs and one that does not get equal time. Is it over?
+bool turn_is_over(processor* p) noexcept {
+  if (p->poke.load(std::memory_order_relaxed) != 0 || p->streak == 0) return true;
+  const std::int64_t now = now_ns();
+  if (p->streak_began == 0) p->streak_began = now;
+  return now - p->streak_began >= run_next_slice;
+}
+
 // What timers do may take a while and make many ready; they run in the runtime, with the P in hand.
 void run_timers(processor* p) noexcept {
   const std::int64_t first = p->timers.earliest();
@@ -126,12 +135,11 @@ goroutine* find_work(machine* m) noexcept {
       if (!release_and_sleep(m)) return nullptr;
       continue;
     }
-    // Goroutines that hand over to each other through run_next go on, unless their slice is over.
-    const bool turn_is_over = p->poke.load(std::memory_order_relaxed) != 0 || p->streak == 0;
+    const bool others_first = turn_is_over(p);
     p->poke.store(0, std::memory_order_relaxed);
     run_timers(p);
-    goroutine* g = turn_is_over ? take_global(p, 1) : nullptr;
-    if (g == nullptr) g = take_own(p, !turn_is_over);
+    goroutine* g = others_first ? take_global(p, 1) : nullptr;
+    if (g == nullptr) g = take_own(p, !others_first);
     if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
       if (!release_and_sleep(m, true)) return nullptr;
       if (m->p != p) continue;

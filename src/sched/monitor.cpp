@@ -26,7 +26,7 @@ constexpr std::int64_t ms = 1000 * us;
 constexpr std::int64_t quickest = 20 * us;
 constexpr std::int64_t slowest = 10 * ms;
 constexpr std::int64_t slice = 10 * ms;
-constexpr std::int64_t run_next_slice = 1 * ms;
+constexpr std::int64_t longest_turn = 1 * ms;
 constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t quiet_before_sleep = 100 * ms;
@@ -82,13 +82,12 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     wake_one();
   }
   w.looked = now;
-  // Goroutines that hand over to each other through run_next share one slice: when it is over, those in the
-  // ring and the global queue have their turn.
+  // The same few hand over to each other, and rarely enough that the P has not looked at the clock.
   const std::uint64_t turns = p.turns.load(std::memory_order_relaxed);
   if (turns != w.turns || (p.ring.empty() && the_global_queue.size() == 0)) {
     w.turns = turns;
     w.turn_since = now;
-  } else if (now - w.turn_since >= run_next_slice) {
+  } else if (now - w.turn_since >= longest_turn) {
     w.turn_since = now;
     p.poke.store(1, std::memory_order_relaxed);
   }

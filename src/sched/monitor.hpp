@@ -9,8 +9,8 @@
 //                           kernel shares the CPU between the two threads
 //
 // "Somebody waits": the P's own queue, the global queue, or a timer of the P that is due.
-// Smaller duties: goroutines that hand over to each other through run_next are given 1 ms together, then the
-// others that wait have their turn (a clock read at each switch would cost more than the switch); a goroutine alone in run_next behind a goroutine that goes on computing, while a P is
+// Smaller duties: goroutines that hand over to each other through run_next, but compute for long in between,
+// are told after a millisecond that others wait (find_work.cpp looks itself at every 32nd hand-over); a goroutine alone in run_next behind a goroutine that goes on computing, while a P is
 // idle, is moved to where it can be had (wake.hpp); a timer that is due while its P stands still or nobody
 // keeps time, and a P is idle, wakes an M.
 //

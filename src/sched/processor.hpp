@@ -31,7 +31,8 @@ struct machine;
 
 inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
 inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers wait in this P's heap
-inline constexpr std::uint32_t longest_streak = 1u << 14;  // run_next in a row, should the monitor be held up
+inline constexpr std::uint32_t look_at_streak_every = 32;   // run_next in a row, between looks at the clock
+inline constexpr std::int64_t run_next_slice = 100'000;     // ns that goroutines in such a row have together
 inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
 
@@ -41,7 +42,8 @@ struct alignas(128) processor {
   // ---- the fast path
   std::atomic<goroutine*> run_next{nullptr};  // owner stores; the monitor reads
   std::uint32_t rounds_left = 1;              // until the next look around
-  std::uint32_t streak = 0;
+  std::uint32_t streak = 0;                   // goroutines taken from run_next in a row
+  std::int64_t streak_began = 0;              // 0: not looked at yet
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
@@ -72,9 +74,9 @@ struct alignas(128) processor {
       return nullptr;
     }
     goroutine* const next = run_next.load(std::memory_order_relaxed);
-    if (next != nullptr && streak < longest_streak) {
+    if (next != nullptr) {
+      if (++streak % look_at_streak_every == 0) [[unlikely]] return nullptr;  // find_work looks at the clock
       run_next.store(nullptr, std::memory_order_relaxed);
-      ++streak;
       return next;
     }
     if (goroutine* const g = ring.pop()) {
@@ -82,8 +84,7 @@ struct alignas(128) processor {
       return g;
     }
     streak = 0;
-    if (next != nullptr) run_next.store(nullptr, std::memory_order_relaxed);
-    return next;
+    return nullptr;
   }
 
   // Behind all others. A full ring spills its older half to the global queue.
@@ -106,6 +107,7 @@ struct alignas(128) processor {
 
   void count_turn() noexcept {
     streak = 0;
+    streak_began = 0;
     turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   void count_switch() noexcept {

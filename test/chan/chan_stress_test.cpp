@@ -282,7 +282,7 @@ TEST_P(ChanStress, CH25_AChainOfTenThousand) {
 
 // Senders, receivers and one who closes, at random moments: what send accepted was received.
 TEST_P(ChanStress, CH17_CloseAmidSendersAndReceivers) {
-  const int rounds = scaled(300);
+  const int rounds = scaled(100);
   for (int round = 0; round != rounds; ++round) {
     const auto ch = make_chan<int>(static_cast<std::size_t>(round % 3));
     std::atomic<std::int64_t> sent = 0;
