@@ -37,7 +37,7 @@ RUNS = {
     "release": Run("release", "times and memory, optimised", "timing", targets=("test_timing",)),
     "asan": Run("asan", "unit and stress tests under ASan and UBSan", "unit|stress", "0.1",
                 ("test_unit", "test_stress")),
-    "tsan": Run("tsan", "unit and stress tests under TSan", "unit|stress", "0.1",
+    "tsan": Run("tsan", "unit and stress tests under TSan", "unit|stress", "0.03",
                 ("test_unit", "test_stress")),
     "rooms": Run("rooms", "each room linked against lower rooms only"),
     "clang": Run("clang", "unit, stress and death tests, compiled by Clang", "unit|stress|death",

@@ -33,8 +33,11 @@
 // one fiber and its exit in another.
 #if defined(GORO_TSAN)
 #define GORO_NO_TSAN __attribute__((no_sanitize("thread")))
+// What such a function calls and TSan must see (a release, an acquire) must not be inlined into it.
+#define GORO_HOT __attribute__((noinline))
 #else
 #define GORO_NO_TSAN
+#define GORO_HOT __attribute__((always_inline)) inline
 #endif
 
 namespace goro::detail::sanitizer {

@@ -62,7 +62,7 @@ void write_goroutines() noexcept {
 }
 
 void check_all_asleep() noexcept {
-  if (!run_under_way() || idle.stopping) return;
+  if (!run_under_way() || idle.stopping.load(std::memory_order_relaxed)) return;
   const int asleep = idle.idle_machines.load(std::memory_order_relaxed) + locked_sleepers();
   if (asleep < machine_count()) return;
   // A P that is not idle is in somebody's hands, perhaps with work; who puts it down looks again.

@@ -22,8 +22,11 @@ constexpr int brief_spins = 48;       // looks, with pauses between, before an M
 // Goroutines that hand over to each other through run_next have a slice together, as in Go, so that a pair
 // that computes for long between two hand-overs and one that does not get equal time. Is it over?
 bool turn_is_over(processor* p) noexcept {
-  if (p->poke.load(std::memory_order_relaxed) != 0 || p->streak == 0) return true;
+  if (p->poke.load(std::memory_order_relaxed) != 0 || p->run_next.load(std::memory_order_relaxed) == nullptr)
+    return true;
   const std::int64_t now = now_ns();
+  p->streak_left = now - p->streak_looked > short_step ? 1 : streak_step;
+  p->streak_looked = now;
   if (p->streak_began == 0) p->streak_began = now;
   return now - p->streak_began >= run_next_slice;
 }
@@ -131,7 +134,7 @@ goroutine* look_elsewhere(machine* m) noexcept {
 goroutine* find_work(machine* m) noexcept {
   for (;;) {
     processor* const p = m->p;
-    if (p->retired.load(std::memory_order_acquire) || idle.stopping) {
+    if (p->retired.load(std::memory_order_acquire) || idle.stopping.load(std::memory_order_relaxed)) {
       if (!release_and_sleep(m)) return nullptr;
       continue;
     }

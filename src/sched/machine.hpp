@@ -65,7 +65,7 @@ struct alignas(128) machine {
   machine* all_link = nullptr;        // set before it is published, then constant
 
   // Entering and leaving the runtime: see revoke.hpp. Nested sections keep the outer one's state.
-  [[gnu::always_inline]] std::uint32_t enter() noexcept {
+  GORO_HOT std::uint32_t enter() noexcept {
     const std::uint32_t outer = in_runtime.load(std::memory_order_relaxed);
     in_runtime.store(1, std::memory_order_relaxed);
     light_fence();  // F1a
@@ -73,13 +73,13 @@ struct alignas(128) machine {
       answer();
     return outer;
   }
-  [[gnu::always_inline]] void leave(std::uint32_t outer = 0) noexcept {
+  GORO_HOT void leave(std::uint32_t outer = 0) noexcept {
     in_runtime.store(outer, std::memory_order_release);  // P2 of revoke.hpp
   }
   void answer() noexcept;             // revoke.cpp
 
   // On whatever stack runs next: finishes what the one before began.
-  [[gnu::always_inline]] void settle() noexcept {
+  GORO_HOT void settle() noexcept {
     goroutine* const g = left;
     if (g != nullptr) {
       left = nullptr;

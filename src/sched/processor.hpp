@@ -16,6 +16,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "base/sanitizer.hpp"
 #include "sched/global_queue.hpp"
 #include "sched/goroutines.hpp"
 #include "sched/run_queue.hpp"
@@ -31,7 +32,8 @@ struct machine;
 
 inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
 inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers wait in this P's heap
-inline constexpr std::uint32_t look_at_streak_every = 32;   // run_next in a row, between looks at the clock
+inline constexpr std::uint32_t streak_step = 32;            // run_next in a row, between looks at the clock
+inline constexpr std::int64_t short_step = 50'000;          // ns; if they took longer, each one looks
 inline constexpr std::int64_t run_next_slice = 100'000;     // ns that goroutines in such a row have together
 inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
@@ -42,8 +44,9 @@ struct alignas(128) processor {
   // ---- the fast path
   std::atomic<goroutine*> run_next{nullptr};  // owner stores; the monitor reads
   std::uint32_t rounds_left = 1;              // until the next look around
-  std::uint32_t streak = 0;                   // goroutines taken from run_next in a row
+  std::uint32_t streak_left = streak_step;    // goroutines taken from run_next in a row, until the next look
   std::int64_t streak_began = 0;              // 0: not looked at yet
+  std::int64_t streak_looked = 0;
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
@@ -68,14 +71,17 @@ struct alignas(128) processor {
   std::atomic<std::uint64_t> steals{0};
 
   // The next goroutine by the quick rules; null: none here, or it is time to look around.
-  [[gnu::always_inline]] goroutine* pick() noexcept {
+  GORO_HOT goroutine* pick() noexcept {
     if (--rounds_left == 0 || poke.load(std::memory_order_relaxed) != 0) [[unlikely]] {
       rounds_left = 1;  // whoever looks around sets it anew
       return nullptr;
     }
     goroutine* const next = run_next.load(std::memory_order_relaxed);
     if (next != nullptr) {
-      if (++streak % look_at_streak_every == 0) [[unlikely]] return nullptr;  // find_work looks at the clock
+      if (--streak_left == 0) [[unlikely]] {  // find_work looks at the clock
+        streak_left = 1;
+        return nullptr;
+      }
       run_next.store(nullptr, std::memory_order_relaxed);
       return next;
     }
@@ -83,7 +89,6 @@ struct alignas(128) processor {
       count_turn();
       return g;
     }
-    streak = 0;
     return nullptr;
   }
 
@@ -106,7 +111,6 @@ struct alignas(128) processor {
   bool has_work() const noexcept { return run_next.load(std::memory_order_relaxed) != nullptr || !ring.empty(); }
 
   void count_turn() noexcept {
-    streak = 0;
     streak_began = 0;
     turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }

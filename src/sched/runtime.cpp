@@ -40,10 +40,10 @@ constinit std::atomic<std::uint64_t> finished{0};
 void stop_at_exit() noexcept {
   {
     const spin_guard hold(idle.lock);
-    idle.stopping = true;
+    idle.stopping.store(true, std::memory_order_relaxed);
   }
   const machine* const mine = current_machine();
-  for (int i = 0; i != processor_count(); ++i) {
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i) {
     processor* const p = processor_at(i);
     p->poke.store(1, std::memory_order_relaxed);
     if (mine != nullptr && mine->p == p) continue;

@@ -58,7 +58,7 @@ bool fetch_cached_blocks() noexcept {
     p->idle_link = nullptr;
     put_idle_processor(p);
   }
-  for (int i = 0; i != processor_count(); ++i) processor_at(i)->poke.store(1, std::memory_order_relaxed);
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i) processor_at(i)->poke.store(1, std::memory_order_relaxed);
   return any;
 }
 

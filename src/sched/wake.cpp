@@ -21,7 +21,7 @@ constexpr int pauses_that_show = 256;  // a few microseconds: a ring that does n
 
 // Under idle.lock.
 processor* pop_processor() noexcept {
-  processor* const p = idle.stopping ? nullptr : idle.processors;
+  processor* const p = idle.stopping.load(std::memory_order_relaxed) ? nullptr : idle.processors;
   if (p == nullptr) return nullptr;
   idle.processors = p->idle_link;
   p->idle_link = nullptr;
@@ -149,7 +149,7 @@ void hand_off(processor* p) noexcept {
 visible visible_work(std::int64_t now) noexcept {
   if (the_global_queue.size() != 0) return visible::work;
   visible seen = visible::nothing;
-  for (int i = 0; i != processor_count(); ++i) {
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i) {
     const processor* const p = processor_at(i);
     if (p->timers.earliest() <= now) return visible::work;
     if (p->owner.load(std::memory_order_relaxed) == 0 && p->has_work()) return visible::work;
@@ -179,12 +179,13 @@ bool standstill::any() const noexcept {
 
 std::int64_t earliest_timer() noexcept {
   std::int64_t first = never;
-  for (int i = 0; i != processor_count(); ++i) first = std::min(first, processor_at(i)->timers.earliest());
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i) first = std::min(first, processor_at(i)->timers.earliest());
   return first;
 }
 
 bool release_and_sleep(machine* m, bool although_work) noexcept {
   processor* const p = m->p;
+  bool was_spinning;
   if (p->retired.load(std::memory_order_acquire)) p->empty_into_shared();
   {
     const spin_guard hold(idle.lock);
@@ -192,11 +193,10 @@ bool release_and_sleep(machine* m, bool although_work) noexcept {
     m->p = nullptr;
     push_processor(p);
     push_machine(m);
-  }
-  if (m->spinning) {
+    was_spinning = m->spinning;  // from here on it is the waker's to set
     m->spinning = false;
-    idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
   }
+  if (was_spinning) idle.spinning.fetch_sub(1, std::memory_order_acq_rel);
   if (although_work) return sleep_until_given(m);
   heavy_fence();  // W2
   visible seen = visible_work(now_ns());
@@ -230,7 +230,7 @@ bool sleep_until_given(machine* m) noexcept {
       const spin_guard hold(idle.lock);
       if (m->handed == nullptr && !m->told_to_end) {
         if (!m->idle) push_machine(m);
-        if (idle.processors != nullptr && !idle.stopping) {
+        if (idle.processors != nullptr && !idle.stopping.load(std::memory_order_relaxed)) {
           const std::int64_t first = earliest_timer();
           if (first != never && (idle.timekeeper == nullptr || first < idle.timekeeper_until)) {
             idle.timekeeper = m;

@@ -61,7 +61,7 @@ struct idle_lists {
   std::int64_t timekeeper_until = never;  // under lock
   std::atomic<int> in_flight{0};          // hands that hold a goroutine on its way to a queue
   bool monitor_sleeps = false;            // under lock: it is to be woken when a P stops being idle
-  bool stopping = false;                  // under lock: the process ends; no P is given out any more
+  std::atomic<bool> stopping{false};      // written under lock: the process ends; no P is given out any more
 };
 extern constinit idle_lists idle;
 

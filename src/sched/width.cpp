@@ -21,7 +21,7 @@ constexpr int most_patience = 32;
 // What all Ps have done so far.
 std::uint64_t events_so_far() noexcept {
   std::uint64_t n = 0;
-  for (int i = 0; i != processor_count(); ++i) {
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i) {
     const processor* const p = processor_at(i);
     n += p->switches.load(std::memory_order_relaxed) + p->created.load(std::memory_order_relaxed);
   }

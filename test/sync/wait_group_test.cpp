@@ -90,7 +90,7 @@ TEST_F(WaitGroup, WG03_WaitNeverReturnsEarly) {
       goro::wait_group g;
       std::atomic<int> sum{0};
       for (int n = 0; n != 2; ++n)
-        g.go([&] {
+        g.go([&, n] {
           if (n == 0) goro::yield();
           sum.fetch_add(1, std::memory_order_relaxed);
         });
