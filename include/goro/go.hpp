@@ -117,6 +117,9 @@ struct blocking_section {
   GORO_API ~blocking_section();
   blocking_section(const blocking_section&) = delete;
   blocking_section& operator=(const blocking_section&) = delete;
+
+ private:
+  void* site_;
 };
 struct main_call {
   void (*call)(main_call&);
@@ -134,7 +137,7 @@ GORO_API int run_main(main_call& call);
 // Cost     two locked instructions if f is quick.
 // Any operation of goro may be called inside. Go does this for its own system calls and for cgo.
 template <class F>
-std::invoke_result_t<F> blocking(F&& f) {
+[[gnu::always_inline]] inline std::invoke_result_t<F> blocking(F&& f) {
   const detail::blocking_section here;
   return std::forward<F>(f)();
 }

@@ -10,9 +10,13 @@
 //   P1  owner release (begin) -> acquire (taker's CAS): the taker sees all that we did to the P.
 //   The word names the M, so a P that was taken, used, and blocks under another M is not mistaken for ours.
 //
-// Who takes: an M that comes back from blocking and finds no idle P (take_blocked, below), and the monitor,
-// when the P has been there for a round of its (20 us at its quickest) and somebody waits. If the monitor
-// has backed off and work waits here, it is called.
+// Who takes: an M that comes back from blocking and finds no idle P (get_processor, below), and the monitor,
+// when the P has been in one blocking call for a round of its (20 us at its quickest) and somebody waits.
+//
+// What a call site did before says what it will do: a table by return address remembers, for each, whether the
+// P was lost there. A site that blocks for long hands its P on at once when work waits, without waiting for the
+// monitor; one that is quick does not even call it. Entries are hints: a collision, or a lost update, costs a
+// hand-off or a late one.
 #include <goro/go.hpp>
 
 #include "sched/machine.hpp"
@@ -24,6 +28,26 @@
 namespace goro::detail {
 
 namespace {
+
+constexpr std::int8_t surely_quick = -8;
+constexpr std::int8_t surely_long = 4;
+constinit std::atomic<std::int8_t> sites[256] = {};  // between the two; 0: not known
+
+std::atomic<std::int8_t>& site_of(void* address) noexcept {
+  const auto bits = reinterpret_cast<std::uintptr_t>(address) * 0x9e37'79b9'7f4a'7c15u;
+  return sites[bits >> 56];
+}
+
+void lost_at(std::atomic<std::int8_t>& site) noexcept {
+  const std::int8_t before = site.load(std::memory_order_relaxed);
+  site.store(static_cast<std::int8_t>(before < 0 ? 0 : before < surely_long ? before + 1 : before),
+             std::memory_order_relaxed);
+}
+
+void kept_at(std::atomic<std::int8_t>& site) noexcept {
+  const std::int8_t before = site.load(std::memory_order_relaxed);
+  if (before > surely_quick) site.store(static_cast<std::int8_t>(before - 1), std::memory_order_relaxed);
+}
 
 bool get_processor(machine* m) noexcept {
   processor* p = take_idle_processor();
@@ -41,13 +65,22 @@ bool get_processor(machine* m) noexcept {
 
 }  // namespace
 
-blocking_section::blocking_section() noexcept {
+blocking_section::blocking_section() noexcept : site_(__builtin_return_address(0)) {
   goroutine* const g = current_goroutine();
   if (g == nullptr) return;
   machine* const m = g->m;
   (void)m->enter();
   if (processor* const p = m->p) {
-    const bool work = p->has_work() || the_global_queue.size() != 0;
+    const std::int8_t known = site_of(site_).load(std::memory_order_relaxed);
+    const bool work = known != surely_quick && (p->has_work() || the_global_queue.size() != 0);
+    if (work && known >= 2) {
+      m->p = nullptr;
+      p->owner.store(in_hands, std::memory_order_release);
+      hand_off(p);
+      m->leave();
+      return;
+    }
+    p->count_block();
     m->revoke.store(revocation::blocking, std::memory_order_relaxed);
     p->owner.store(reinterpret_cast<std::uintptr_t>(m) | 1, std::memory_order_release);  // P1
     if (work) call_monitor();
@@ -60,7 +93,12 @@ blocking_section::~blocking_section() {
   if (g == nullptr) return;
   machine* const m = g->m;
   (void)m->enter();
-  if (m->p == nullptr && !get_processor(m)) wait_for_processor(m, g);
+  if (m->p != nullptr) [[likely]] {
+    kept_at(site_of(site_));
+  } else {
+    lost_at(site_of(site_));
+    if (!get_processor(m)) wait_for_processor(m, g);
+  }
   g->m->leave();
 }
 

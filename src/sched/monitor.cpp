@@ -44,6 +44,7 @@ struct watch {
   std::uint64_t created = 0;
   std::uintptr_t owner = 0;
   std::int64_t since = 0;        // it stands still since
+  std::uint64_t blocks = 0;
   std::uint64_t turns = 0;
   std::int64_t turn_since = 0;
   std::int64_t looked = 0;       // last
@@ -101,9 +102,12 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   }
   const bool waits = somebody_waits(p, now);
   if ((owner & 1) != 0) {
-    const bool long_enough = w.told_blocking;
+    const std::uint64_t blocks = p.block_calls.load(std::memory_order_relaxed);
+    const bool long_enough = w.told_blocking && w.blocks == blocks;  // still the same call
+    const bool first_time = !w.told_blocking;
     w.told_blocking = true;
-    if (!waits || !long_enough || !take_from_blocker(p)) return waits;
+    w.blocks = blocks;
+    if (!waits || !long_enough || !take_from_blocker(p)) return waits && first_time;
     count_handoff();
     hand_off(&p);
     return true;

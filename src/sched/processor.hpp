@@ -51,6 +51,7 @@ struct alignas(128) processor {
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
   std::atomic<std::uint64_t> switches{0};     // owner counts; the monitor watches it stand still
+  std::atomic<std::uint64_t> block_calls{0};  // owner counts announced blocking calls
   std::atomic<std::uint64_t> created{0};      // owner counts
   std::atomic<std::uint64_t> finished{0};     // owner counts
   free_list blocks;
@@ -113,6 +114,9 @@ struct alignas(128) processor {
   void count_turn() noexcept {
     streak_began = 0;
     turns.store(turns.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  void count_block() noexcept {
+    block_calls.store(block_calls.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
   void count_switch() noexcept {
     switches.store(switches.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
