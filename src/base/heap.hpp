@@ -81,11 +81,14 @@ class heap {
     insert(when, item);
   }
 
-  // Takes the earliest off; null: empty. Without the room's shrinking: see give_up_room.
+  // Takes the earliest off; null: empty. Does not shrink: see give_up_room. The item is written, not read, so
+  // that nobody waits for its cache line.
   [[nodiscard]] T* pop_min() noexcept {
     if (size_ == 0) return nullptr;
-    T* const item = item_[entries_[0].handle];
-    take_out(item);
+    const std::uint32_t handle = entries_[0].handle;
+    T* const item = item_[handle];
+    vacate(0, handle);
+    item->heap_index = heap_none;
     return item;
   }
 
@@ -136,8 +139,11 @@ class heap {
   void take_out(T* item) noexcept {
     check_place(item);
     const std::uint32_t handle = item->heap_index;
-    const std::uint32_t hole = place_[handle];
     item->heap_index = heap_none;
+    vacate(place_[handle], handle);
+  }
+
+  void vacate(std::uint32_t hole, std::uint32_t handle) noexcept {
     const entry last = entries_[--size_];
     entries_[size_].handle = handle;  // I3
     if (hole != size_) place(hole, last);

@@ -164,6 +164,7 @@ struct verdict {
   bool busy = false;     // some P is not idle
   bool acted = false;
   bool still = false;    // a P stands still while others wait
+  std::int64_t first_timer = never;  // of Ps that stand still, and of idle ones if nobody keeps time
   bool pressed = false;  // somebody waits; or all Ps are busy, and timers run
 };
 
@@ -183,7 +184,13 @@ verdict one_round(std::int64_t now) noexcept {
       if (now - w.since >= 100 * us && p->created.load(std::memory_order_relaxed) == w.created) v.still = true;
       watches[i].created = p->created.load(std::memory_order_relaxed);
     }
-    if (p->timers.earliest() != never) timers = true;
+    const std::int64_t first = p->timers.earliest();
+    if (first == never) continue;
+    timers = true;
+    const watch& w = watches[i];
+    // A P that switches looks at its timers itself.
+    if (w.owner == 0 ? idle.timekeeper.load(std::memory_order_relaxed) == nullptr : w.since != now)
+      v.first_timer = std::min(v.first_timer, first);
   }
   const bool idle_too = idle.idle_processors.load(std::memory_order_relaxed) != 0;
   v.pressed = waiting || (timers && !idle_too);
@@ -239,9 +246,8 @@ void rounds() noexcept {
     }
     if (v.busy) {
       quiet_since = now;
-      // The first timer of the busy Ps, so that one that is due is not found a whole round late.
-      const std::int64_t first = earliest_timer();
-      if (first != never) pause = std::clamp(first - now, quickest, pause);
+      // The first timer that nobody else looks after, so that it is not found a whole round late.
+      if (v.first_timer != never) pause = std::clamp(v.first_timer - now, quickest, pause);
     } else if (now - quiet_since >= quiet_before_sleep) {
       give_back_when_idle();
       if (sleep_while_idle()) {

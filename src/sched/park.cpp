@@ -65,6 +65,8 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
   if (g->off_stack.load(std::memory_order_acquire) == 0) [[unlikely]] {  // P1
     for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) == 0; ++round) spin_wait(round);
   }
+  __builtin_prefetch(g->context);  // it will run soon; of many sleepers, the stack is cold
+  __builtin_prefetch(g->stack);
   g->off_stack.store(0, std::memory_order_relaxed);
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
 }

@@ -53,7 +53,7 @@ void unlink_machine(machine* m) noexcept {
   m->idle_link = nullptr;
   m->idle = false;
   idle.idle_machines.store(idle.idle_machines.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  if (idle.timekeeper == m) idle.timekeeper = nullptr;
+  if (idle.timekeeper.load(std::memory_order_relaxed) == m) idle.timekeeper.store(nullptr, std::memory_order_relaxed);
 }
 
 void push_machine(machine* m) noexcept {
@@ -125,7 +125,7 @@ void wake_for_timer(std::int64_t when) noexcept {
   light_fence();  // W1
   {
     const spin_guard hold(idle.lock);
-    if (idle.timekeeper != nullptr && idle.timekeeper_until <= when) return;
+    if (idle.timekeeper.load(std::memory_order_relaxed) != nullptr && idle.timekeeper_until <= when) return;
   }
   wake_one();  // it finds nothing, and becomes the timekeeper; if no P is idle the monitor is one
 }
@@ -232,8 +232,8 @@ bool sleep_until_given(machine* m) noexcept {
         if (!m->idle) push_machine(m);
         if (idle.processors != nullptr && !idle.stopping.load(std::memory_order_relaxed)) {
           const std::int64_t first = earliest_timer();
-          if (first != never && (idle.timekeeper == nullptr || first < idle.timekeeper_until)) {
-            idle.timekeeper = m;
+          if (first != never && (idle.timekeeper.load(std::memory_order_relaxed) == nullptr || first < idle.timekeeper_until)) {
+            idle.timekeeper.store(m, std::memory_order_relaxed);
             idle.timekeeper_until = deadline = first;
           }
         }
@@ -243,7 +243,7 @@ bool sleep_until_given(machine* m) noexcept {
     const bool token = m->sleep.park_until(deadline);
     const spin_guard hold(idle.lock);
     if (!token && m->handed == nullptr && !m->told_to_end) {  // the first timer is due
-      if (idle.timekeeper == m) idle.timekeeper = nullptr;
+      if (idle.timekeeper.load(std::memory_order_relaxed) == m) idle.timekeeper.store(nullptr, std::memory_order_relaxed);
       if (processor* const p = pop_processor()) {
         unlink_machine(m);
         own(m, p);
@@ -282,8 +282,8 @@ int reap_idle_machines(int keep) noexcept {
       if (idle.idle_machines.load(std::memory_order_relaxed) <= keep) return ended;
       m = idle.machines;  // the coldest that is not the timekeeper is the last
       for (machine* each = m; each != nullptr; each = each->idle_link)
-        if (each != idle.timekeeper) m = each;
-      if (m == idle.timekeeper) return ended;
+        if (each != idle.timekeeper.load(std::memory_order_relaxed)) m = each;
+      if (m == idle.timekeeper.load(std::memory_order_relaxed)) return ended;
       unlink_machine(m);
       m->told_to_end = true;
     }

@@ -57,7 +57,7 @@ struct idle_lists {
   processor* processors = nullptr;        // under lock
   machine* machines = nullptr;            // under lock; last in, first out: the warmest
   std::atomic<int> idle_machines{0};      // written under lock
-  machine* timekeeper = nullptr;          // under lock: the idle M that sleeps only until the first timer
+  std::atomic<machine*> timekeeper{nullptr};  // written under lock: the idle M that sleeps only until the first timer
   std::int64_t timekeeper_until = never;  // under lock
   std::atomic<int> in_flight{0};          // hands that hold a goroutine on its way to a queue
   bool monitor_sleeps = false;            // under lock: it is to be woken when a P stops being idle
