@@ -50,8 +50,8 @@ class basic_spin_lock {
 
   void unlock() noexcept { locked_.store(0, std::memory_order_release); }  // P1
 
-  // A hint, for assertions and dumps only.
-  [[nodiscard]] bool is_locked() const noexcept { return locked_.load(std::memory_order_relaxed) != 0; }
+  // A moment's answer.
+  [[nodiscard]] bool is_locked() const noexcept { return locked_.load(std::memory_order_acquire) != 0; }
 
  private:
   GORO_NOINLINE void lock_slow() noexcept {

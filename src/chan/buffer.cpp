@@ -131,7 +131,7 @@ void* front_place(hchan* c) noexcept {
 }
 
 void step_head(hchan* c) noexcept {
-  c->length.store(c->length.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
+  c->length.store(c->length.load(std::memory_order_relaxed) - 1, std::memory_order_release);
   if (!c->unbounded) {
     c->head = ring_next(c, c->head);
     return;
@@ -143,7 +143,7 @@ void step_head(hchan* c) noexcept {
 
 void step_tail(hchan* c) noexcept {
   c->tail = c->unbounded ? c->tail + 1 : ring_next(c, c->tail);
-  c->length.store(c->length.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  c->length.store(c->length.load(std::memory_order_relaxed) + 1, std::memory_order_release);
 }
 
 }  // namespace

@@ -224,7 +224,7 @@ inline bool send_bytes(hchan* c, const void* value) noexcept {
   if (mine) [[likely]] {
     copy_bytes(ring_slot(c, c->tail), value, c->how);
     c->tail = ring_next(c, c->tail);
-    c->length.store(length + 1, std::memory_order_relaxed);
+    c->length.store(length + 1, std::memory_order_release);
   }
   c->lock.unlock();
   return mine;
@@ -238,7 +238,7 @@ inline bool receive_bytes(hchan* c, void* out) noexcept {
   if (mine) [[likely]] {
     copy_bytes(out, ring_slot(c, c->head), c->how);
     c->head = ring_next(c, c->head);
-    c->length.store(length - 1, std::memory_order_relaxed);
+    c->length.store(length - 1, std::memory_order_release);
   }
   c->lock.unlock();
   return mine;

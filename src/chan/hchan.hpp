@@ -42,9 +42,27 @@ struct segment_list {
   segment* spare = nullptr;  // so that a channel that hovers around a border does not allocate
 };
 
+// The channel's lock, which counts how often it was released: so that a look without it can tell whether
+// anything has changed (P3 below).
+class chan_spin_lock {
+ public:
+  void lock() noexcept { lock_.lock(); }
+  void unlock() noexcept {
+    releases_.store(releases_.load(std::memory_order_relaxed) + 1, std::memory_order_release);  // P3
+    lock_.unlock();
+  }
+  // What can be compared later: equal and not locked means that nobody held it in between (but for 2^32 times).
+  std::uint32_t releases() const noexcept { return releases_.load(std::memory_order_acquire); }  // P3
+  bool is_locked() const noexcept { return lock_.is_locked(); }
+
+ private:
+  ranked_spin_lock<lock_rank::hchan> lock_;
+  std::atomic<std::uint32_t> releases_{0};  // written under the lock
+};
+
 struct alignas(16) hchan {
   chan_count handles;  // must be first: see detail/ref.hpp
-  ranked_spin_lock<lock_rank::hchan> lock;
+  chan_spin_lock lock;
   std::atomic<std::size_t> length{0};
   std::size_t capacity = 0;
   std::size_t head = 0;
@@ -138,6 +156,9 @@ class chan_lock {
 //   P2  close: closed release -> is_open: closed acquire. Who sees "closed" sees what was sent before it, so
 //       "empty" after it is final. One who knows of a value in the buffer, by whatever order it was told,
 //       reads a length at least that new, and so goes on to the lock: CH08.
+//   P3  for a look at several channels (select.cpp): length, closed and the queues' ends are stored release under
+//       the lock -> loaded acquire by a look, whose later loads of the lock and of `releases` then see the lock
+//       held, or released once more. So a look that finds neither saw a state that nobody was changing.
 // A waiter that has lost its claim and is still linked makes these say "no", which only leads to the lock.
 //
 // One load decides each: an unbuffered channel's length is always 0, and of a buffered one nobody waits to

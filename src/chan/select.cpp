@@ -223,6 +223,36 @@ void selection::prepare() {
   deadline_ = saturating_add(now_ns(), ops_[found_.timeout].ns);
 }
 
+// A select with `otherwise` on a few channels, without their locks: the index of `otherwise` if at one moment
+// during the call none of them was ready. Between the two rounds of looks nobody held any of the locks (P3 of
+// hchan.hpp), so what the first round saw one after the other was true of all at its end.
+[[gnu::always_inline]] inline std::size_t otherwise_without_locks(const select_op* ops, std::size_t count) noexcept {
+  constexpr std::size_t few = 4;
+  if (count > few) return none;
+  std::size_t otherwise = none;
+  std::uint32_t releases[few];
+  for (std::size_t i = 0; i != count; ++i) {
+    if (!has_channel(ops[i])) {
+      if (ops[i].kind == case_kind::otherwise && otherwise == none)
+        otherwise = i;
+      else if (ops[i].kind == case_kind::otherwise || ops[i].kind == case_kind::timeout)
+        return none;  // misuse, or a time that may have come
+      continue;
+    }
+    const hchan* const c = ops[i].channel;
+    if (c->hooks != nullptr) return none;  // a timer may be due
+    releases[i] = c->lock.releases();
+    if (c->lock.is_locked() || !is_open(c) || (ops[i].kind == case_kind::send ? !is_full(c) : !is_empty(c)))
+      return none;
+  }
+  if (otherwise == none) return none;
+  for (std::size_t i = 0; i != count; ++i)
+    if (i != otherwise && ops[i].channel != nullptr &&
+        (ops[i].channel->lock.is_locked() || ops[i].channel->lock.releases() != releases[i]))
+      return none;
+  return otherwise;
+}
+
 select_choice selection::run() {
   const bool waits = found_.otherwise == none && (found_.timeout == none || ops_[found_.timeout].ns > 0);
   if (waits && !anything_seems_ready()) prepare();
@@ -287,13 +317,23 @@ std::size_t select_kept(std::span<select_case> cases, bool in_order) {
 
 }  // namespace
 
-select_choice run_select(const select_op* ops, std::size_t count, bool in_order) {
+namespace {
+
+GORO_NOINLINE select_choice run_with_locks(const select_op* ops, std::size_t count, bool in_order) {
   const survey found = survey_cases(ops, count);
   if (found.channels == 0) return select_without_channels(ops, count, found);
   if (found.channels > on_stack) return run_large(ops, count, found, in_order);
   hchan* channels[on_stack];
   waiter_room waiters[on_stack];
   return selection(ops, count, found, channels, as_waiters(waiters), in_order).run();
+}
+
+}  // namespace
+
+select_choice run_select(const select_op* ops, std::size_t count, bool in_order) {
+  const std::size_t otherwise = otherwise_without_locks(ops, count);
+  if (otherwise != none) return {otherwise, true};
+  return run_with_locks(ops, count, in_order);
 }
 
 op_status try_case(const select_op& op) {

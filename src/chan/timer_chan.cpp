@@ -29,7 +29,7 @@ bool deliver_locked(hchan* c, void* value, task* wake) noexcept {
 bool drain_locked(hchan* c) noexcept {
   if (c->length.load(std::memory_order_relaxed) == 0) return false;
   destroy_buffer(c);
-  c->length.store(0, std::memory_order_relaxed);
+  c->length.store(0, std::memory_order_release);
   c->head = 0;
   c->tail = 0;
   return true;

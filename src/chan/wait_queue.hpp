@@ -90,7 +90,7 @@ class wait_queue {
     if (last_ != nullptr)
       last_->next = w;
     else
-      first_.store(w, std::memory_order_relaxed);
+      first_.store(w, std::memory_order_release);
     last_ = w;
   }
 
@@ -98,7 +98,7 @@ class wait_queue {
     if (w->prev != nullptr)
       w->prev->next = w->next;
     else
-      first_.store(w->next, std::memory_order_relaxed);
+      first_.store(w->next, std::memory_order_release);
     if (w->next != nullptr)
       w->next->prev = w->prev;
     else
