@@ -31,7 +31,7 @@ class Run:
 
 
 RUNS = {
-    # Debug carries the assertions, the lock ranks and the shuffled queues: most faults show there first.
+    # Debug carries the assertions and the lock ranks: most faults show there first.
     "debug": Run("debug", "all tests, with assertions", EVERYTHING),
     # What is promised in times and bytes is promised of the optimised build.
     "release": Run("release", "times and memory, optimised", "timing", targets=("test_timing",)),

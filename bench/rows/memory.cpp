@@ -22,13 +22,17 @@ void parked() {
   goro::wait_group done;
   done.add(million);
   const double before = resident_bytes();
+  std::atomic<number> arrived{0};
   for (number i = 0; i < million; ++i) {
-    goro::go([gate, &done] {
+    goro::go([gate, &done, &arrived] {
+      arrived.fetch_add(1, std::memory_order_relaxed);
       (void)gate.recv();
       done.done();
     });
   }
-  for (int i = 0; i < 60; ++i) goro::sleep_for(std::chrono::milliseconds(5));  // lets all of them park
+  // Go's row waits 0.3 s, which is enough there; a page of stack each takes the kernel longer.
+  while (arrived.load(std::memory_order_relaxed) != million) goro::sleep_for(std::chrono::milliseconds(5));
+  goro::sleep_for(std::chrono::milliseconds(50));  // the last ones park
   out("parked_mem", (resident_bytes() - before) / million, "B");
   const auto start = clock::now();
   gate.close();

@@ -177,7 +177,7 @@ verdict one_round(std::int64_t now) noexcept {
     processor* const p = processor_at(i);
     if (p->owner.load(std::memory_order_relaxed) != 0) v.busy = true;
     if (look_at(*p, watches[i], now)) v.acted = true;
-    if (p->has_work()) {
+    if (p->has_work() || the_global_queue.size() != 0) {
       waiting = true;
       const watch& w = watches[i];
       // Spawning is not standing still.
