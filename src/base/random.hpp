@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A small, fast, seeded source of random numbers for scheduling decisions: whom to rob, the order of a
-// select's cases, Not for secrets. One thread at a time.
+// select's cases. Not for secrets. One thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -34,7 +34,7 @@ inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks 
 inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers wait in this P's heap
 inline constexpr std::uint32_t streak_step = 32;            // run_next in a row, between looks at the clock
 inline constexpr std::int64_t short_step = 50'000;          // ns; if they took longer, each one looks
-inline constexpr std::int64_t run_next_slice = 100'000;     // ns that goroutines in such a row have together
+inline constexpr std::int64_t run_next_slice = 200'000;     // ns that goroutines in such a row have together
 inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
 

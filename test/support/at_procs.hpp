@@ -82,4 +82,4 @@ class AtProcs : public testing::TestWithParam<int> {
 #define GORO_AT_PROCS(Suite)                      \
   INSTANTIATE_TEST_SUITE_P(                       \
       Procs, Suite, testing::Values(1, 2, 4, 16), \
-      [](const testing::TestParamInfo<int>& procs) { return "P" + std::to_string(procs.param); })
+      [](const testing::TestParamInfo<int>& procs) { return std::string("P").append(std::to_string(procs.param)); })
