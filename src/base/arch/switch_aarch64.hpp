@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The stack switch for AArch64 (AAPCS64). See base/switch.hpp for what a switch promises, and
 // switch_x86_64.hpp for the reasons: the same four words, here sp, x29, x19 and the address to go on at.
-// x18 is the platform's and untouched; FPCR belongs to the thread. Not yet run on hardware: compiled only.
+// x18 is the platform's and untouched; FPCR belongs to the thread. Run so far under qemu-user only, not on hardware.
 #pragma once
 
 namespace goro::detail {
