@@ -85,7 +85,7 @@ bool advise_many(std::uintptr_t first, std::size_t stride, std::size_t n, std::s
 }
 
 bool stack_region::guard(std::size_t first, std::size_t n) noexcept {
-  const std::uintptr_t start = base_ + (first << shift_);
+  const std::uintptr_t start = base() + (first << shift_);
   const std::size_t stride = std::size_t{1} << shift_;
   if (fault("guard")) return false;
   if (guards.load(std::memory_order_relaxed) != answer::no) {
@@ -102,7 +102,7 @@ bool stack_region::guard(std::size_t first, std::size_t n) noexcept {
 void stack_region::populate(std::size_t first, std::size_t n) noexcept {
   if (n < 2) return;  // one page: the fault costs no more
   // The page with the headers; colours keep it within the slot's last page.
-  const std::uintptr_t page = base_ + ((first + 1) << shift_) - page_size;
+  const std::uintptr_t page = base() + ((first + 1) << shift_) - page_size;
   (void)advise_many(page, std::size_t{1} << shift_, n, page_size, populate_write);
 }
 

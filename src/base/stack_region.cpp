@@ -45,8 +45,8 @@ bool stack_region::reserve(unsigned shift, std::size_t slots) noexcept {
     cold_ = hot_ + slots;
     shift_ = shift;
     capacity_ = slots;
-    base_ = base;
-    span_ = slots * size;
+    base_.store(base, std::memory_order_relaxed);
+    span_.store(slots * size, std::memory_order_release);  // P1 of stack_region.hpp
     return true;
   }
   return false;
@@ -106,7 +106,7 @@ std::size_t stack_region::trim(std::size_t keep) noexcept {
       low_water_ = std::min(low_water_, hot_count_);
     }
     for (std::size_t i = 0; i != n; ++i) {
-      const std::uintptr_t start = base_ + (std::uintptr_t{batch[i]} << shift_);
+      const std::uintptr_t start = base() + (std::uintptr_t{batch[i]} << shift_);
       madvise(reinterpret_cast<void*>(start + stack_guard_size), (std::size_t{1} << shift_) - stack_guard_size,
               MADV_DONTNEED);
     }

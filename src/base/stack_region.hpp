@@ -10,17 +10,20 @@
 // all stacks would share one set of the first-level cache.
 //
 // Invariants
-//   I1  base, span and shift of a region are set once, before the first slot is handed out.
+//   I1  base, span and shift of a region are set once, before the first slot is handed out; span last.
 //   I2  A slot is in exactly one place: handed out (or in a P's cache), in the hot pool (its pages are
 //       still there), in the cold pool (pages given back), or never used yet (number >= fresh_).
 //   I3  A slot's guard is installed before it is handed out for the first time, and stays.
 //   hot_, cold_, fresh_ are touched under lock_.
+// Pair
+//   P1  reserve: span release -> contains: span acquire. Who finds an address inside sees base and shift.
 // Out of slots, of address space or of vm.max_map_count: take() returns fewer than asked; capacity() tells
 // beforehand how many can ever be had, so that go() can refuse in words (goroutine_slab.hpp).
 #pragma once
 
 #include "base/spin_lock.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,14 +49,18 @@ class stack_region {
   // Reserves up to `slots` slots of 2^shift bytes, halving until the kernel agrees. False: not even 64.
   bool reserve(unsigned shift, std::size_t slots) noexcept;
 
-  bool contains(std::uintptr_t sp) const noexcept { return sp - base_ < span_; }
+  // Any thread, at any time, also while another one reserves.
+  bool contains(std::uintptr_t sp) const noexcept {
+    const std::uintptr_t span = span_.load(std::memory_order_acquire);  // P1
+    return sp - base_.load(std::memory_order_relaxed) < span;
+  }
   stack_header* header_at(std::uintptr_t sp) const noexcept {
     const std::uintptr_t end = (sp | ((std::uintptr_t{1} << shift_) - 1)) + 1;
     return reinterpret_cast<stack_header*>(end - sizeof(stack_header) - ((sp >> shift_) & 31) * 64);
   }
   std::uintptr_t slot_start(std::uintptr_t sp) const noexcept { return sp & ~((std::uintptr_t{1} << shift_) - 1); }
   unsigned shift() const noexcept { return shift_; }
-  bool reserved() const noexcept { return span_ != 0; }
+  bool reserved() const noexcept { return span_.load(std::memory_order_relaxed) != 0; }
 
   // Up to n stacks, the warmest first; returns how many.
   std::size_t take(stack_header** out, std::size_t n) noexcept;
@@ -68,15 +75,16 @@ class stack_region {
 
  private:
   std::size_t take_fresh(stack_header** out, std::size_t n) noexcept;
+  std::uintptr_t base() const noexcept { return base_.load(std::memory_order_relaxed); }
   bool guard(std::size_t first, std::size_t n) noexcept;
   void populate(std::size_t first, std::size_t n) noexcept;
-  stack_header* header_of(std::size_t slot) const noexcept { return header_at(base_ + (slot << shift_)); }
+  stack_header* header_of(std::size_t slot) const noexcept { return header_at(base() + (slot << shift_)); }
   std::size_t slot_of(const stack_header* h) const noexcept {
-    return (reinterpret_cast<std::uintptr_t>(h) - base_) >> shift_;
+    return (reinterpret_cast<std::uintptr_t>(h) - base()) >> shift_;
   }
 
-  std::uintptr_t base_ = 0;
-  std::uintptr_t span_ = 0;  // 0: not reserved; then contains() is false for every address
+  std::atomic<std::uintptr_t> base_{0};
+  std::atomic<std::uintptr_t> span_{0};  // 0: not reserved; then contains() is false for every address
   unsigned shift_ = 18;
   std::size_t capacity_ = 0;
   std::uint32_t* hot_ = nullptr;   // slot numbers, last in first out
