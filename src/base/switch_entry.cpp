@@ -9,7 +9,6 @@ asm(R"(
   .text
   .p2align 4
   .globl goro_detail_entry
-  .hidden goro_detail_entry
   .type goro_detail_entry, @function
 goro_detail_entry:
   .cfi_startproc
@@ -28,7 +27,6 @@ asm(R"(
   .text
   .p2align 4
   .globl goro_detail_entry
-  .hidden goro_detail_entry
   .type goro_detail_entry, %function
 goro_detail_entry:
   .cfi_startproc
