@@ -19,7 +19,6 @@ namespace {
 // extra would do as well, but this is the unwinder's to pass around.
 struct exit_exception {
   _Unwind_Exception header;
-  goroutine* who;
   bool arrived;
 };
 
@@ -73,7 +72,6 @@ void goexit() {
   auto* const e = new exit_exception{};
   e->header.exception_class = exit_class;
   e->header.exception_cleanup = &cleanup;
-  e->who = g;
   g->more().exiting = e;
   unwind(e);
 }

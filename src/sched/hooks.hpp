@@ -8,14 +8,9 @@
 
 namespace goro::detail {
 
-class canceller;
-struct goroutine;
-
 struct scheduler_hooks {
   // Appends the stacks of all goroutines to a report that ends the process.
   void (*dump_all)() noexcept = nullptr;
-  // Appends one goroutine's frames.
-  void (*dump_one)(goroutine*) noexcept = nullptr;
   // What breaks waits for a context. Filled by the room that makes contexts, before it makes the first.
   canceller* (*canceller_of)(const context&) noexcept = nullptr;
 };

@@ -25,7 +25,6 @@ namespace goro::detail {
 
 namespace {
 
-constinit std::atomic<machine*> all{nullptr};     // only grows
 constinit std::atomic<int> alive{0};
 constinit std::atomic<int> limit{10'000};
 constinit spin_lock spare_lock;
@@ -47,10 +46,6 @@ machine* new_machine() noexcept {
   auto* const m = new (std::nothrow) machine;
   if (m == nullptr) return nullptr;
   m->rng = random(reinterpret_cast<std::uintptr_t>(m));
-  machine* first = all.load(std::memory_order_relaxed);
-  do {
-    m->all_link = first;
-  } while (!all.compare_exchange_weak(first, m, std::memory_order_release));
   return m;
 }
 
@@ -176,7 +171,6 @@ void* thread_main(void* argument) noexcept {
   return this_thread_is;
 }
 
-machine* first_machine() noexcept { return all.load(std::memory_order_acquire); }
 int machine_count() noexcept { return alive.load(std::memory_order_acquire); }
 int set_machine_limit(int n) noexcept { return limit.exchange(n, std::memory_order_relaxed); }
 

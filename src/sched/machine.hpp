@@ -62,7 +62,6 @@ struct alignas(128) machine {
   std::atomic<int> tid{0};            // 0: no thread
   int stat_fd = -1;                   // monitor's
   int stat_tid = 0;                   // monitor's
-  machine* all_link = nullptr;        // set before it is published, then constant
 
   // Entering and leaving the runtime: see revoke.hpp. Nested sections keep the outer one's state.
   GORO_HOT std::uint32_t enter() noexcept {
@@ -130,8 +129,6 @@ sigset_t signals_left_to_users() noexcept;
 // nothing has changed.
 bool start_machine(processor* p, bool spinning) noexcept;
 
-// Walks all Ms that ever were (monitor, counters).
-machine* first_machine() noexcept;
 int machine_count() noexcept;          // threads alive or being started
 int set_machine_limit(int n) noexcept;
 

@@ -14,6 +14,9 @@
 // idle, is moved to where it can be had (wake.hpp); a timer that is due while its P stands still or nobody
 // keeps time, and a P is idle, wakes an M.
 //
+// While a P is idle nothing is taken from an M that computes or blocks unannounced: another M can steal what
+// waits.
+//
 // Rounds: 20 us apart while there is something to do, doubling up to 10 ms after 50 rounds without; at most
 // 1 ms while somebody waits, or all Ps are busy and timers run, so that a slice ends within 11 ms. When all
 // Ps have been idle for a tenth of a second, it gives memory and threads back, and sleeps without a limit

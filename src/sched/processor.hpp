@@ -15,7 +15,6 @@
 // is always written with release and read with acquire, so the next holder sees what the last one did.
 #pragma once
 
-#include "base/random.hpp"
 #include "base/sanitizer.hpp"
 #include "sched/global_queue.hpp"
 #include "sched/goroutines.hpp"
@@ -39,7 +38,7 @@ inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
 
 struct alignas(128) processor {
-  explicit processor(int number) noexcept : index(number), rng(static_cast<std::uint64_t>(number) + 1) {}
+  explicit processor(int number) noexcept : index(number) {}
 
   // ---- the fast path
   std::atomic<goroutine*> run_next{nullptr};  // owner stores; the monitor reads
@@ -68,7 +67,6 @@ struct alignas(128) processor {
   processor* idle_link = nullptr;             // idle list's
   timer_heap timers;
   const int index;
-  random rng;                                 // owner only
   std::atomic<std::uint64_t> steals{0};
 
   // The next goroutine by the quick rules; null: none here, or it is time to look around.
