@@ -5,14 +5,26 @@
 #pragma once
 
 #include <goro/detail/canceller.hpp>
+#include <goro/detail/lock_watch.hpp>
 
 namespace goro::detail {
+
+// Told by mutex and rw_mutex, in the goroutine or thread concerned, while locks_are_watched. `state` is the word
+// of a dump ("mutex", "rw_mutex read" …), the address that of the lock.
+struct lock_watcher {
+  void (*wants)(const void* lock, lock_kind how, const char* state) noexcept;  // about to wait for it
+  void (*got)(const void* lock, lock_kind how, const char* state) noexcept;    // has it, waited or not
+  void (*gave_up)(const void* lock, lock_kind how) noexcept;                   // wanted it and left without
+  void (*released)(const void* lock, lock_kind how) noexcept;  // before others can have it; may be anybody
+};
 
 struct scheduler_hooks {
   // Appends the stacks of all goroutines to a report that ends the process.
   void (*dump_all)() noexcept = nullptr;
   // What breaks waits for a context. Filled by the room that makes contexts, before it makes the first.
   canceller* (*canceller_of)(const context&) noexcept = nullptr;
+  // Who watches locks. Not null while locks_are_watched.
+  const lock_watcher* locks = nullptr;
 };
 extern constinit scheduler_hooks hooks;
 

@@ -29,7 +29,7 @@
 // Tests: test/sync/wait_group_{test,stress_test}.cpp.
 #include <goro/wait_group.hpp>
 
-#include "base/lock_rank.hpp"
+#include "sync/address_lock.hpp"
 #include "sync/waiter.hpp"
 
 #include <cstddef>
@@ -38,18 +38,6 @@
 
 namespace goro::detail {
 namespace {
-
-// Locks for all counts, by address: I3. Two counts that share one cost each other a few nanoseconds.
-using count_lock = ranked_spin_lock<lock_rank::wait_list>;
-struct alignas(64) padded_lock {
-  count_lock lock;
-};
-constinit padded_lock locks[64];
-
-count_lock& lock_of(const void* object) noexcept {
-  const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(object) * 0x9e37'79b9'7f4a'7c15;
-  return locks[spread >> 58].lock;
-}
 
 std::int32_t count_of(std::uint64_t word) noexcept { return static_cast<std::int32_t>(word >> 32); }
 
@@ -76,7 +64,7 @@ void countdown::add_slow(int n, std::uint64_t after) {
 }
 
 void countdown::release() noexcept {
-  count_lock& lock = lock_of(this);
+  wait_list_lock& lock = lock_of(this);  // I3
   lock.lock();
   waiter* const claimed = take_all(first_, last_);
   std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_RELAXED);
@@ -89,7 +77,7 @@ void countdown::release() noexcept {
 // For a waiter that was woken by something else. True: it is off the list and the count is not zero. False:
 // it has been released, if need be after a further wait (I4).
 bool countdown::leave(waiter& w) noexcept {
-  count_lock& lock = lock_of(this);
+  wait_list_lock& lock = lock_of(this);  // I3
   lock.lock();
   std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_ACQUIRE);
   while (w.linked && count_of(word) != 0) {
@@ -109,7 +97,7 @@ countdown::ended countdown::wait(int why, std::int64_t deadline, canceller* canc
   if (cancel != nullptr && cancel->is_cancelled()) return ended::canceled;
   if (is_zero()) return ended::zero;  // P1
   waiter self(task::current());
-  count_lock& lock = lock_of(this);
+  wait_list_lock& lock = lock_of(this);  // I3
   lock.lock();
   std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_ACQUIRE);  // P1
   do {

@@ -178,9 +178,9 @@ bool wait_future_ns(future_core* core, std::int64_t d) {
 }
 
 std::error_code wait_future(future_core* core, canceller* cancel) {
-  if (cancel != nullptr && cancel->is_cancelled()) return make_error_code(errc::canceled);
+  if (cancel != nullptr && cancel->is_cancelled()) return make_error_code(cancel->reason());
   if (wait_until(core, never, cancel) == woken::event) return {};
-  return make_error_code(errc::canceled);
+  return make_error_code(cancel->reason());
 }
 
 recv_chan<std::monostate> future_done(future_core* core) {

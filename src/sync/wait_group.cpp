@@ -49,7 +49,7 @@ bool wait_group::wait_ns(std::int64_t d) {
 
 std::error_code wait_group::wait_until(detail::canceller* by) {
   if (count_.wait(reason, detail::never, by) != detail::countdown::ended::zero)
-    return make_error_code(errc::canceled);
+    return make_error_code(by->reason());
   check_reuse(count_);
   return {};
 }

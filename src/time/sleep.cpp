@@ -77,7 +77,7 @@ std::error_code sleep_ns(std::int64_t d, canceller* by) {
     sleep_ns(d);
     return {};
   }
-  if (by->is_cancelled()) return make_error_code(errc::canceled);
+  if (by->is_cancelled()) return make_error_code(by->reason());
   if (d <= 0) {
     yield_now();
     return {};
@@ -90,7 +90,7 @@ std::error_code sleep_ns(std::int64_t d, canceller* by) {
     park(self.who, wait_reason::sleep, nullptr);
   timer_disarm_sync(self);
   if (watched) by->remove(self);
-  return self.how() == cancellable_sleeper::slept ? std::error_code() : make_error_code(errc::canceled);
+  return self.how() == cancellable_sleeper::slept ? std::error_code() : make_error_code(by->reason());
 }
 
 }  // namespace goro::detail

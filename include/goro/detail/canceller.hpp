@@ -8,13 +8,14 @@
 
 namespace goro {
 class context;
-}
+enum class errc;
+}  // namespace goro
 
 namespace goro::detail {
 
 struct cancel_node {
-  cancel_node* next = nullptr;  // the canceller's
-  cancel_node* prev = nullptr;  // the canceller's
+  cancel_node* next = nullptr;                         // the canceller's
+  cancel_node* prev = nullptr;                         // the canceller's
   void (*cancelled)(cancel_node&) noexcept = nullptr;  // short; must not park
 };
 
@@ -26,6 +27,8 @@ class canceller {
   // node.cancelled takes.
   virtual void remove(cancel_node& node) noexcept = 0;
   virtual bool is_cancelled() const noexcept = 0;
+  // Once cancelled: canceled or deadline_exceeded, what the wait that it broke answers.
+  virtual errc reason() const noexcept = 0;
 
  protected:
   ~canceller() = default;

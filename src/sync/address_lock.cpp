@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+#include "sync/address_lock.hpp"
+
+namespace goro::detail {
+
+constinit padded_wait_list_lock wait_list_locks[64];
+
+}  // namespace goro::detail
