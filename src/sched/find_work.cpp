@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
+#include "sched/run_order.hpp"
 #include "sched/wake.hpp"
 #include "sched/width.hpp"
 
@@ -13,6 +14,8 @@
 namespace goro::detail {
 
 namespace {
+
+constinit std::atomic<run_order*> the_order{nullptr};
 
 constexpr int timers_at_once = 64;    // then goroutines have their turn
 constexpr int timers_when_full = 8;   // of a ring that is half full: those that wait in it go first
@@ -76,6 +79,25 @@ goroutine* take_own(processor* p, bool next_first) noexcept {
   return take_next(p);
 }
 
+// All that wait here, and a share of those that wait for everybody, are put before `order`.
+goroutine* take_ordered(processor* p, run_order& order) noexcept {
+  p->rounds_left = 1;
+  if (p->ring.size() < 128) {
+    if (goroutine* const g = take_global_share(p)) p->push(g);
+  }
+  goroutine* waiting[256 + 1];
+  std::size_t n = 0;
+  while (goroutine* const g = p->ring.pop()) waiting[n++] = g;
+  if (goroutine* const g = take_next(p)) waiting[n++] = g;
+  if (n == 0) return nullptr;
+  const std::size_t chosen = order.choose(p->index, waiting, n);
+  for (std::size_t i = 0; i != n; ++i)
+    if (i != chosen) p->push(waiting[i]);
+  wake_one_for(p);  // nobody saw them meanwhile
+  p->count_turn();
+  return waiting[chosen];
+}
+
 // Every P once, from a random one on. Which rings are worth it: see wake.hpp.
 goroutine* steal(machine* m, bool timers_too, const standstill* watch) noexcept {
   processor* const mine = m->p;
@@ -131,6 +153,12 @@ goroutine* look_elsewhere(machine* m) noexcept {
 
 }  // namespace
 
+void set_run_order(run_order* order) noexcept {
+  the_order.store(order, std::memory_order_release);
+  for (int i = 0, in_use = processor_count(); i != in_use; ++i)
+    processor_at(i)->poke.store(1, std::memory_order_relaxed);
+}
+
 goroutine* find_work(machine* m) noexcept {
   for (;;) {
     processor* const p = m->p;
@@ -141,7 +169,11 @@ goroutine* find_work(machine* m) noexcept {
     const bool others_first = turn_is_over(p);
     p->poke.store(0, std::memory_order_relaxed);
     run_timers(p);
-    goroutine* g = others_first ? take_global(p, 1) : nullptr;
+    goroutine* g = nullptr;
+    if (run_order* const order = the_order.load(std::memory_order_acquire)) [[unlikely]]
+      g = take_ordered(p, *order);
+    else if (others_first)
+      g = take_global(p, 1);
     if (g == nullptr) g = take_own(p, !others_first);
     if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
       if (!release_and_sleep(m, true)) return nullptr;

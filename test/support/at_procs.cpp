@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "support/at_procs.hpp"
 
+#include "base/random.hpp"
+#include "sched/run_order.hpp"
+
 #include <goro/goro.hpp>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cmath>
 #include <condition_variable>
@@ -51,6 +55,26 @@ std::uint64_t read_seed() {
 }
 
 constexpr int patience = under_sanitizer ? 5 : 1;
+
+// Any of those that wait, so that no test passes because of the order in which the scheduler happens to run
+// goroutines. What is drawn depends on the seed and on how many draws there were before.
+class shuffled : public goro::detail::run_order {
+ public:
+  std::size_t choose(int, goro::detail::goroutine* const*, std::size_t n) noexcept override {
+    goro::detail::random dice(seed() + draws_.fetch_add(1, std::memory_order_relaxed));
+    return dice.below(static_cast<std::uint32_t>(n));
+  }
+
+ private:
+  std::atomic<std::uint64_t> draws_{0};
+};
+shuffled the_shuffled_order;
+
+#if defined(NDEBUG) && !defined(__SANITIZE_THREAD__)
+constexpr bool shuffles = false;
+#else
+constexpr bool shuffles = true;
+#endif
 
 std::string running_test() {
   const testing::TestInfo* const info = testing::UnitTest::GetInstance()->current_test_info();
@@ -103,6 +127,7 @@ hang_guard::~hang_guard() {
 void AtProcs::SetUp() {
   guard_ = std::make_unique<hang_guard>(running_test());
   procs_before_ = goro::set_max_procs(GetParam());
+  if (shuffles) goro::detail::set_run_order(&the_shuffled_order);
   goroutines_before_ = goro::num_goroutine();
 }
 
@@ -118,6 +143,7 @@ void AtProcs::TearDown() {
   if (now > goroutines_before_)
     ADD_FAILURE() << "goroutines left over: " << now << " at the end, " << goroutines_before_
                   << " at the start";
+  goro::detail::set_run_order(nullptr);
   goro::set_max_procs(procs_before_);
   if (HasFailure()) std::fprintf(stderr, "  GORO_TEST_SEED=%llu\n", static_cast<unsigned long long>(seed()));
   guard_.reset();

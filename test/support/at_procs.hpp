@@ -2,6 +2,8 @@
 // What tests of concurrent behaviour share: a fixture that runs each test at P = 1, 2, 4 and 16 and fails on
 // goroutines left over, a guard against hangs, and the environment's say about size and seed.
 //
+// In debug and TSan builds the goroutines of such a test run in an order drawn from the seed.
+//
 //   class ChanStress : public goro_test::AtProcs {};
 //   GORO_AT_PROCS(ChanStress);
 //   TEST_P(ChanStress, CH06_EachValueSeenFourTimes) { … }
