@@ -4,4 +4,6 @@
 
 #include <goro/future.hpp>
 #include <goro/scope.hpp>
+#include <goro/semaphore.hpp>
+#include <goro/singleflight.hpp>
 #include <goro/wait_group.hpp>
