@@ -3,6 +3,7 @@
 #pragma once
 
 #include <goro/future.hpp>
+#include <goro/mutex.hpp>
 #include <goro/scope.hpp>
 #include <goro/semaphore.hpp>
 #include <goro/singleflight.hpp>

@@ -52,6 +52,15 @@ inline void link(waiter*& first, waiter*& last, waiter& w) noexcept {
   w.linked = true;
 }
 
+// Ahead of all: for one that was woken and has to wait once more.
+inline void link_front(waiter*& first, waiter*& last, waiter& w) noexcept {
+  w.prev = nullptr;
+  w.next = first;
+  (first != nullptr ? first->prev : last) = &w;
+  first = &w;
+  w.linked = true;
+}
+
 inline void unlink(waiter*& first, waiter*& last, waiter& w) noexcept {
   (w.prev != nullptr ? w.prev->next : first) = w.next;
   (w.next != nullptr ? w.next->prev : last) = w.prev;
