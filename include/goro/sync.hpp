@@ -2,8 +2,11 @@
 // Everything of the room sync: waiting for goroutines and for their results.
 #pragma once
 
+#include <goro/cond.hpp>
+#include <goro/condition_variable.hpp>
 #include <goro/future.hpp>
 #include <goro/mutex.hpp>
+#include <goro/once.hpp>
 #include <goro/scope.hpp>
 #include <goro/semaphore.hpp>
 #include <goro/singleflight.hpp>
