@@ -7,6 +7,7 @@
 #include <goro/future.hpp>
 #include <goro/mutex.hpp>
 #include <goro/once.hpp>
+#include <goro/rw_mutex.hpp>
 #include <goro/scope.hpp>
 #include <goro/semaphore.hpp>
 #include <goro/singleflight.hpp>

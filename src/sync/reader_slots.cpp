@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "sync/reader_slots.hpp"
+
+#include "sched/machine.hpp"
+#include "sched/procs.hpp"
+
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <cstddef>
+
+namespace goro::detail {
+namespace {
+
+using cell = std::atomic<std::uint64_t>;
+
+constexpr std::size_t most_rows = 16;
+constexpr std::size_t columns = 128;
+constexpr std::size_t looked_at = 16;  // columns, in one claim
+
+struct alignas(128) row_of_cells {
+  cell at[columns]{};
+};
+constinit row_of_cells table[most_rows];
+constinit std::atomic<std::uint64_t> last_generation{0};
+constinit std::atomic<std::size_t> next_column{0};
+
+constexpr std::uint64_t count_mask = most_slot_readers;
+constexpr std::uint64_t recent = std::uint64_t{1} << 19;
+constexpr int generation_shift = 20;
+
+std::uint64_t generation_of(std::uint64_t cell_or_ticket) noexcept {
+  return cell_or_ticket >> generation_shift;
+}
+std::size_t column_of(slot_ticket t) noexcept { return t & 0x3ff; }
+std::size_t rows_of(slot_ticket t) noexcept { return std::size_t{1} << ((t >> 10) & 0x3ff); }
+cell& cell_at(slot_ticket t, std::size_t row) noexcept { return table[row].at[column_of(t)]; }
+std::size_t own_row(slot_ticket t) noexcept { return reader_place() & (rows_of(t) - 1); }
+
+// One reader less in this cell, if there is one of ours.
+bool leave_cell(cell& c, slot_ticket t) noexcept {
+  std::uint64_t seen = c.load(std::memory_order_relaxed);
+  while (generation_of(seen) == generation_of(t) && (seen & count_mask) != 0) {
+    if (c.compare_exchange_weak(seen, seen - 1, std::memory_order_release, std::memory_order_relaxed))  // P1
+      return true;
+  }
+  return false;
+}
+
+// Whether nobody has used the column since the last claim that looked. Takes the marks away.
+bool is_idle(slot_ticket t) noexcept {
+  bool idle = true;
+  for (std::size_t row = 0; row != rows_of(t); ++row) {
+    cell& c = cell_at(t, row);
+    std::uint64_t seen = c.load(std::memory_order_relaxed);
+    if ((seen & (recent | count_mask)) != 0) idle = false;
+    if ((seen & recent) != 0)
+      c.compare_exchange_strong(seen, seen & ~recent, std::memory_order_relaxed);  // if not, it is in use
+  }
+  return idle;
+}
+
+bool open(slot_ticket t) noexcept {
+  for (std::size_t row = 0; row != rows_of(t); ++row) {
+    cell& c = cell_at(t, row);
+    std::uint64_t seen = c.load(std::memory_order_relaxed);
+    if ((seen & (recent | count_mask)) == 0 &&
+        c.compare_exchange_strong(seen, generation_of(t) << generation_shift,
+                                  std::memory_order_acq_rel))  // P2; continues P1's sequence
+      continue;
+    close_slots(t);  // nobody knows the ticket, so nobody is inside
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::uint32_t reader_place() noexcept {
+  if (const goroutine* const g = current_goroutine()) {
+    const processor* const p = g->m->p;  // the thread's own; null if it was taken
+    return p != nullptr ? static_cast<std::uint32_t>(p->index) : 0;
+  }
+  // The address of errno tells threads apart, and asking for it is a few instructions.
+  const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(&errno) * 0x9e37'79b9'7f4a'7c15;
+  return static_cast<std::uint32_t>(spread >> 34) | (1u << 30);
+}
+
+slot_ticket claim_slots() noexcept {
+  const auto procs = static_cast<std::size_t>(processor_count());
+  const std::size_t rows = procs >= most_rows ? most_rows : std::bit_ceil(procs < 2 ? std::size_t{2} : procs);
+  const std::uint64_t generation = last_generation.fetch_add(1, std::memory_order_relaxed) + 1;
+  for (std::size_t i = 0; i != looked_at; ++i) {
+    const std::size_t column = next_column.fetch_add(1, std::memory_order_relaxed) % columns;
+    const slot_ticket t =
+        generation << generation_shift | static_cast<std::uint64_t>(std::countr_zero(rows)) << 10 | column;
+    if (is_idle(t) && open(t)) return t;
+  }
+  return 0;
+}
+
+bool enter_slot(slot_ticket t) noexcept {
+  cell& c = cell_at(t, own_row(t));
+  std::uint64_t seen = c.load(std::memory_order_relaxed);
+  while (generation_of(seen) == generation_of(t) && (seen & count_mask) != count_mask) {
+    if (c.compare_exchange_weak(seen, (seen | recent) + 1, std::memory_order_acquire,  // P2
+                                std::memory_order_relaxed))
+      return true;
+  }
+  return false;
+}
+
+bool leave_slot(slot_ticket t) noexcept {
+  const std::size_t own = own_row(t);
+  if (leave_cell(cell_at(t, own), t)) return true;
+  for (std::size_t row = 0; row != rows_of(t); ++row)  // the goroutine has changed its P
+    if (row != own && leave_cell(cell_at(t, row), t)) return true;
+  return false;
+}
+
+std::uint64_t close_slots(slot_ticket t) noexcept {
+  std::uint64_t inside = 0;
+  for (std::size_t row = 0; row != rows_of(t); ++row) {
+    cell& c = cell_at(t, row);
+    std::uint64_t seen = c.load(std::memory_order_acquire);  // P1
+    while (generation_of(seen) == generation_of(t)) {
+      if (!c.compare_exchange_weak(seen, 0, std::memory_order_acq_rel, std::memory_order_acquire)) continue;
+      inside += seen & count_mask;
+      break;
+    }
+  }
+  return inside;
+}
+
+std::uint64_t readers_in_slots(slot_ticket t) noexcept {
+  std::uint64_t inside = 0;
+  for (std::size_t row = 0; row != rows_of(t); ++row) {
+    const std::uint64_t seen = cell_at(t, row).load(std::memory_order_relaxed);
+    if (generation_of(seen) == generation_of(t)) inside += seen & count_mask;
+  }
+  return inside;
+}
+
+}  // namespace goro::detail

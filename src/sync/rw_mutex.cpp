@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: MIT
+// The lock for many readers or one writer.
+//
+//      word_    | readers: 32 bits | … | in_slots | waiting | held | … | ticks: 24 bits |
+//      held     a writer has the lock, or whoever is about to hand it over
+//      waiting  somebody is in one of the two lists
+//      in_slots readers may be counted in reader slots too (reader_slots.hpp); slots_ is the ticket
+//      ticks    readers that came this way since a writer had the lock, or a reader queued or looked around.
+//               They never reach the flags: whoever makes them pass 4,096 sets them back before it goes on, so
+//               at most one for each thread comes on top
+//
+// The fast paths, all in the header but for slots, are one read-modify-write each:
+//      lock_shared    add (reader + tick); what comes out says whether a writer was about
+//      unlock_shared  swap for one reader less, if neither held, waiting nor in_slots
+//      lock           swap for held, if nothing but ticks is there
+//      unlock         swap for not held, if not waiting
+// All other changes of the word are made under "the lock": lock_of(this), which is not part of the object.
+//
+// A reader that has added itself and finds held or waiting is "in passing": counted, but not in. Under the
+// lock it looks again: neither of the two any more, and it is in; else it takes itself off and queues.
+//
+// Invariants
+//   I1  held: no reader is in. Those counted are in passing.
+//   I2  Between sections of the lock: waiting exactly if a list is not empty; and if waiting without held, a
+//       writer waits ("drain"), and the count is not 0: readers that are in, or one in passing.
+//   I3  While waiting, held and waiting change under the lock only, and the count goes down under it only.
+//       So whoever brings a drain to 0 knows it inside the section, and sets held in the same step.
+//   I4  held or waiting: not in_slots, and all cells of this lock's tickets are closed. Who sets waiting, or
+//       held by a slow path, closes them first, in the same section. The fast path of lock asks for a word
+//       without in_slots.
+//   I5  Not in_slots: nobody is counted in slots. The claimer sets in_slots before it publishes the ticket;
+//       close takes the bit and adds what was inside in one step. In between an unlock_shared may find
+//       nobody anywhere; it then looks under the lock. (The order of bit and ticket is argued, not tested.)
+//   I6  The readers are those in the word and those in slots together. Where one entered and where one
+//       leaves need not agree.
+//   I7  A waiter is in by its claim: the one who let it in has won claim(event), and has counted it or left
+//       held for it. One that a timer or canceller has claimed is passed over, and counted nowhere.
+//
+// Pairs
+//   P1  unlock: release -> lock, lock_shared: acquire. Each change of the word is a read-modify-write and so
+//       continues the release sequence. Who is let in by another meets him by contract K3 of park.hpp.
+//   P2  unlock_shared: release -> lock: acquire; through slots by P1 of reader_slots.hpp.
+//   P3  claim: slots_ release -> who reads the ticket: acquire. So a reader with a ticket sees
+//       in_slots, or what came after it. (What the lock guards is ordered by the cells.)
+//
+// When a wake is skipped. unlock: it swaps only where not waiting; who queues sets waiting under the lock, and
+// does so only if it finds held in that very step: so either the unlocker sees waiting, or the other does
+// not see held, and has the lock. unlock_shared: a writer queues only if its step finds readers (or held), and
+// sets waiting in it; a reader that leaves without the lock has swapped a word without waiting. So either the
+// leaver sees waiting, or the writer sees the count without it. A reader queues for held or waiting, and
+// whoever takes the last of these away looks at the lists in the same section.
+//
+// Last touch. An unlock that takes no lock touches nothing after its read-modify-write. With the lock: a
+// reader that is not the last of a drain ends with its swap; hand_over keeps held until it has emptied the
+// lists, and its last step on the word is the last touch, after which somebody may get in and destroy the
+// object. Whoever was let in sleeps until the section is over. The lock lies outside.
+// Not so with a count taken down first and a section afterwards: a writer that gives up in between could take
+// the lock itself, and destroy it under the feet of the one who comes to wake it.
+//
+// Fairness. After a writer all readers that wait enter, after them the first writer: neither waits for more
+// than one turn of the other kind. Hand-over is direct, so nobody barges in between.
+//
+// Readers apart. Of a lock that is only read, every 4,096th reader looks around; the second one that comes
+// from another place than the last claims slots. A writer closes them again, and they come back after as many
+// reads and two samples: a lock with a writer in some thousand reads does not pay for opening and closing.
+//
+// Rejected: one list for both kinds (readers would enter one by one between writers); unlock_shared as a plain
+// subtraction (see "Last touch"); a count of readers in passing apart from those in (Go's readerWait: writers
+// that give up, which Go has not, would have to settle the difference); spinning before parking: sections
+// under a write lock are not short enough as a rule, and Go does not.
+// Tests: test/sync/rw_mutex_{test,stress_test}.cpp.
+#include "sync/rw_mutex_inside.hpp"
+
+#include "sync/address_lock.hpp"
+#include "sync/reader_slots.hpp"
+
+namespace goro {
+
+using detail::lock_kind;
+using detail::lock_of;
+using detail::spin_guard;
+using detail::waiter;
+using detail::woken;
+
+namespace {
+
+bool exchange(std::uint64_t& word, std::uint64_t& expected, std::uint64_t desired) noexcept {  // P1, P2
+  return __atomic_compare_exchange_n(&word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+std::uint64_t load(const std::uint64_t& word) noexcept { return __atomic_load_n(&word, __ATOMIC_ACQUIRE); }
+
+// A goroutine alone runs next, and has the waker's data in its cache.
+void wake(waiter* chain) noexcept {
+  if (chain != nullptr && chain->next == nullptr)
+    detail::ready(chain->who);
+  else
+    detail::wake_all(chain);
+}
+
+}  // namespace
+
+// ---- readers apart
+
+void rw_mutex::inside::close_slots(rw_mutex& m) noexcept {
+  const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_RELAXED);
+  if (ticket == 0) return;
+  __atomic_store_n(&m.slots_, 0, __ATOMIC_RELAXED);
+  m.sampled_ = 0;
+  __atomic_add_fetch(&m.word_, detail::close_slots(ticket) * reader - in_slots, __ATOMIC_ACQ_REL);  // I5
+}
+
+void rw_mutex::inside::look_around(rw_mutex& m) noexcept {
+  const std::uint32_t place = detail::reader_place() + 1;
+  const spin_guard guard(lock_of(&m));
+  const std::uint64_t before = __atomic_fetch_and(&m.word_, ~ticks, __ATOMIC_ACQ_REL);
+  if ((before & ticks_full) == 0 || (before & waiting) != 0) return;  // another was here, or a writer is
+  const bool lost_slots = m.slots_ != 0;  // readers come here nevertheless: other locks have taken the cells
+  const bool from_elsewhere = m.sampled_ != 0 && m.sampled_ != place;
+  close_slots(m);
+  m.sampled_ = place;
+  if (!lost_slots && !from_elsewhere) return;
+  const std::uint64_t ticket = detail::claim_slots();
+  if (ticket == 0) return;
+  __atomic_fetch_or(&m.word_, in_slots, __ATOMIC_ACQ_REL);  // I5: before the ticket
+  __atomic_store_n(&m.slots_, ticket, __ATOMIC_RELEASE);    // P3
+}
+
+// ---- handing over
+
+// The first writer that can be let in; those that gave up are taken off the list.
+waiter* rw_mutex::inside::next_writer(rw_mutex& m) noexcept {
+  while (waiter* const w = m.first_writer_) {
+    detail::unlink(m.first_writer_, m.last_writer_, *w);
+    if (!w->claim(woken::event)) continue;  // I7
+    w->next = nullptr;
+    return w;
+  }
+  return nullptr;
+}
+
+// All waiting readers; `counted` is their number times `reader`.
+waiter* rw_mutex::inside::all_readers(rw_mutex& m, std::uint64_t& counted) noexcept {
+  waiter* const chain = detail::take_all(m.first_reader_, m.last_reader_);  // I7
+  counted = 0;
+  for (const waiter* w = chain; w != nullptr; w = w->next) counted += reader;
+  return chain;
+}
+
+// The caller has `held`, and gives it to whoever is next.
+waiter* rw_mutex::inside::hand_over(rw_mutex& m, lock_kind first) noexcept {
+  std::uint64_t counted = 0;
+  waiter* chain = first == lock_kind::shared ? all_readers(m, counted) : nullptr;
+  if (chain == nullptr) {
+    if (waiter* const writer = next_writer(m)) {  // held stays
+      const bool last = m.first_writer_ == nullptr && m.first_reader_ == nullptr;
+      __atomic_fetch_and(&m.word_, ~(last ? ticks | waiting : ticks), __ATOMIC_ACQ_REL);
+      return writer;
+    }
+    if (first == lock_kind::exclusive) chain = all_readers(m, counted);
+  }
+  const std::uint64_t wait = m.first_writer_ != nullptr ? waiting : 0;
+  std::uint64_t before = load(m.word_);
+  while (!exchange(m.word_, before, ((before & ~(held | waiting | ticks)) | wait) + counted)) {
+  }
+  return chain;  // the word was the last touch
+}
+
+// One counted reader less. False: there is none.
+bool rw_mutex::inside::uncount(rw_mutex& m, waiter*& chain) noexcept {
+  std::uint64_t before = load(m.word_);
+  for (;;) {
+    if (before < reader) return false;
+    const bool drained = (before & (held | waiting)) == waiting && before >> 32 == 1;
+    if (!exchange(m.word_, before, before - reader + (drained ? held : 0))) continue;  // I3
+    if (drained) chain = hand_over(m, lock_kind::exclusive);
+    return true;
+  }
+}
+
+// ---- readers
+
+bool rw_mutex::inside::enter_shared(rw_mutex& m) {
+  const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_ACQUIRE);  // P3
+  if (ticket != 0 && detail::enter_slot(ticket)) return true;
+  std::uint64_t before = load(m.word_);
+  do {
+    if ((before & (held | waiting)) != 0) return false;
+    if (before + reader >= readers_full) throw_full();
+  } while (!exchange(m.word_, before, before + reader + tick));
+  if (((before + tick) & ticks_full) != 0) look_around(m);
+  return true;
+}
+
+bool rw_mutex::inside::queue_shared(rw_mutex& m, waiter& self, bool counted) noexcept {
+  waiter* chain = nullptr;
+  bool in = false;
+  {
+    const spin_guard guard(lock_of(&m));
+    std::uint64_t before = load(m.word_);
+    if (counted) {
+      // Free by now: counted is in. A writer would have to see the count at 0, or take the lock to queue.
+      if ((before & (held | waiting)) == 0) return true;
+      uncount(m, chain);
+      before = load(m.word_);
+    }
+    do {
+      in = (before & (held | waiting)) == 0;
+    } while (!exchange(m.word_, before, in ? before + reader : (before & ~ticks) | waiting));
+    if (!in) detail::link(m.first_reader_, m.last_reader_, self);
+  }
+  wake(chain);
+  return in;
+}
+
+void rw_mutex::inside::give_up_shared(rw_mutex& m, waiter& self) noexcept {
+  const spin_guard guard(lock_of(&m));
+  if (!self.linked) return;
+  detail::unlink(m.first_reader_, m.last_reader_, self);
+  if (m.first_reader_ == nullptr && m.first_writer_ == nullptr)  // I2: so a writer holds it
+    __atomic_fetch_and(&m.word_, ~waiting, __ATOMIC_ACQ_REL);
+}
+
+bool rw_mutex::inside::leave_shared(rw_mutex& m) noexcept {
+  std::uint64_t before = load(m.word_);
+  while ((before & waiting) == 0) {
+    if ((before & in_slots) != 0) {
+      const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_ACQUIRE);  // P3
+      if (ticket != 0 && detail::leave_slot(ticket)) return true;
+      if (before < reader) break;  // I5, or nobody at all
+    } else if (before < reader) {
+      return false;
+    }
+    if (exchange(m.word_, before, before - reader)) return true;
+  }
+  waiter* chain = nullptr;
+  bool left = false;
+  {
+    const spin_guard guard(lock_of(&m));
+    if (load(m.word_) < reader) close_slots(m);  // now the count is exact
+    left = uncount(m, chain);
+  }
+  wake(chain);
+  return left;
+}
+
+// ---- writers
+
+bool rw_mutex::inside::enter_exclusive(rw_mutex& m) noexcept {
+  std::uint64_t before = load(m.word_);
+  while ((before & ~ticks) == 0)
+    if (exchange(m.word_, before, held)) return true;
+  if ((before & ~ticks) != in_slots) return false;
+  const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_ACQUIRE);  // P3
+  if (ticket != 0 && detail::readers_in_slots(ticket) != 0) return false;     // and they go on as they did
+  const spin_guard guard(lock_of(&m));
+  close_slots(m);  // I4
+  before = load(m.word_);
+  while ((before & ~ticks) == 0)
+    if (exchange(m.word_, before, held)) return true;
+  return false;
+}
+
+bool rw_mutex::inside::queue_exclusive(rw_mutex& m, waiter& self) noexcept {
+  const spin_guard guard(lock_of(&m));
+  close_slots(m);  // I4
+  std::uint64_t before = load(m.word_);
+  bool in = false;
+  do {
+    in = (before & ~ticks) == 0;
+  } while (!exchange(m.word_, before, in ? held : before | waiting));
+  if (!in) detail::link(m.first_writer_, m.last_writer_, self);
+  return in;
+}
+
+void rw_mutex::inside::give_up_exclusive(rw_mutex& m, waiter& self) noexcept {
+  waiter* chain = nullptr;
+  {
+    const spin_guard guard(lock_of(&m));
+    if (!self.linked) return;
+    detail::unlink(m.first_writer_, m.last_writer_, self);
+    if (m.first_writer_ != nullptr) return;
+    std::uint64_t before = load(m.word_);
+    std::uint64_t counted = 0;
+    if ((before & held) == 0) chain = all_readers(m, counted);  // it was this one who stopped them
+    const std::uint64_t wait = m.first_reader_ != nullptr ? waiting : 0;
+    while (!exchange(m.word_, before, ((before & ~waiting) | wait) + counted)) {
+    }
+  }
+  wake(chain);
+}
+
+void rw_mutex::inside::leave_exclusive(rw_mutex& m) noexcept {
+  std::uint64_t before = load(m.word_);
+  while ((before & waiting) == 0)  // readers in passing have changed the word, or somebody watches
+    if (exchange(m.word_, before, before - held)) return;
+  waiter* chain = nullptr;
+  {
+    const spin_guard guard(lock_of(&m));
+    chain = hand_over(m, lock_kind::shared);
+  }
+  wake(chain);
+}
+
+}  // namespace goro

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+// The calls of rw_mutex in their three forms, what they throw, and what a watcher of locks is told.
+// The labels are those of rw_mutex.cpp.
+#include "sync/rw_mutex_inside.hpp"
+
+#include "sched/hooks.hpp"
+#include "sync/reader_slots.hpp"
+
+#include <goro/errc.hpp>
+
+#include <stdexcept>
+
+namespace goro {
+
+using detail::lock_kind;
+using detail::never;
+using detail::wait_reason;
+using detail::waiter;
+using detail::woken;
+
+namespace {
+
+// What a watcher is told; while nobody watches, one predicted branch.
+const char* state_of(lock_kind how) noexcept {
+  return how == lock_kind::shared ? "rw_mutex read" : "rw_mutex write";
+}
+void tell_wants(const void* lock, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->wants(lock, how, state_of(how));
+}
+void tell_got(const void* lock, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->got(lock, how, state_of(how));
+}
+void tell_gave_up(const void* lock, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->gave_up(lock, how);
+}
+void tell_released(const void* lock, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->released(lock, how);
+}
+
+[[noreturn]] void throw_not_shared() {
+  throw std::logic_error(
+      "goro: rw_mutex::unlock_shared: the lock is not locked for reading; call unlock_shared once after each "
+      "lock_shared, and unlock after lock");
+}
+
+}  // namespace
+
+void rw_mutex::inside::throw_full() {
+  throw std::system_error(
+      std::make_error_code(std::errc::resource_unavailable_try_again),
+      "goro: rw_mutex::lock_shared: 2^30 readers hold the lock; look for an unlock_shared that is missing");
+}
+
+// Says who ended it: after the event the caller is in.
+woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
+                             bool counted) {
+  const bool shared = how == lock_kind::shared;
+  const detail::task me = [&] {
+    try {
+      return detail::task::current();
+    } catch (...) {
+      if (counted) leave_shared(m);
+      throw;
+    }
+  }();
+  waiter self(me);
+  if (shared ? queue_shared(m, self, counted) : queue_exclusive(m, self)) return woken::event;
+  tell_wants(&m, how);
+  const auto give_up = [&] {
+    shared ? give_up_shared(m, self) : give_up_exclusive(m, self);
+    tell_gave_up(&m, how);
+  };
+  woken by = woken::nobody;
+  try {
+    by = detail::park_waiter(self, shared ? wait_reason::rw_mutex_read : wait_reason::rw_mutex_write, &m,
+                             deadline, cancel);
+  } catch (...) {
+    give_up();
+    throw;
+  }
+  if (by != woken::event) give_up();
+  return by;
+}
+
+woken rw_mutex::inside::lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel) {
+  if (cancel != nullptr && cancel->is_cancelled()) return woken::canceller;
+  if (try_lock(m, how)) return woken::event;
+  const woken by = wait(m, how, deadline, cancel, false);
+  if (by == woken::event) tell_got(&m, how);
+  return by;
+}
+
+bool rw_mutex::inside::try_lock(rw_mutex& m, lock_kind how) {
+  if (!(how == lock_kind::shared ? enter_shared(m) : enter_exclusive(m))) return false;
+  tell_got(&m, how);
+  return true;
+}
+
+bool rw_mutex::inside::lock_for(rw_mutex& m, lock_kind how, std::int64_t d) {
+  if (try_lock(m, how)) return true;  // spares the clock
+  if (d <= 0) return false;
+  return lock(m, how, detail::deadline_after(std::chrono::nanoseconds(d)), nullptr) == woken::event;
+}
+
+bool rw_mutex::inside::lock_by(rw_mutex& m, lock_kind how, std::int64_t deadline) {
+  if (try_lock(m, how)) return true;
+  if (deadline <= clock::now().time_since_epoch().count()) return false;  // and stops nobody
+  return lock(m, how, deadline, nullptr) == woken::event;
+}
+
+std::error_code rw_mutex::inside::lock_unless(rw_mutex& m, lock_kind how, detail::canceller* by) {
+  if (lock(m, how, never, by) == woken::event) return {};
+  return make_error_code(by->reason());
+}
+
+bool rw_mutex::try_lock() { return inside::try_lock(*this, lock_kind::exclusive); }
+void rw_mutex::lock_slow() { inside::lock(*this, lock_kind::exclusive, never, nullptr); }
+bool rw_mutex::lock_for_ns(std::int64_t d) { return inside::lock_for(*this, lock_kind::exclusive, d); }
+bool rw_mutex::lock_by(std::int64_t deadline) {
+  return inside::lock_by(*this, lock_kind::exclusive, deadline);
+}
+std::error_code rw_mutex::lock_unless(detail::canceller* by) {
+  return inside::lock_unless(*this, lock_kind::exclusive, by);
+}
+
+bool rw_mutex::try_lock_shared() { return inside::try_lock(*this, lock_kind::shared); }
+// For readers with slots the first lines of this, and of unlock_shared_slow, are the fast path.
+void rw_mutex::lock_shared_slow() {
+  const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
+  if (!detail::locks_are_watched && ticket != 0 && detail::enter_slot(ticket)) [[likely]]
+    return;
+  inside::lock(*this, lock_kind::shared, never, nullptr);
+}
+bool rw_mutex::lock_shared_for_ns(std::int64_t d) { return inside::lock_for(*this, lock_kind::shared, d); }
+bool rw_mutex::lock_shared_by(std::int64_t deadline) {
+  return inside::lock_by(*this, lock_kind::shared, deadline);
+}
+std::error_code rw_mutex::lock_shared_unless(detail::canceller* by) {
+  return inside::lock_unless(*this, lock_kind::shared, by);
+}
+
+// What the addition of the inline path met; so nobody watches.
+void rw_mutex::lock_shared_rest(std::uint64_t after) {
+  if ((after & readers_full) != 0) {
+    __atomic_fetch_and(&word_, ~ticks, __ATOMIC_RELAXED);
+    inside::leave_shared(*this);
+    inside::throw_full();
+  }
+  if ((after & (held | waiting)) != 0)
+    inside::wait(*this, lock_kind::shared, never, nullptr, true);
+  else
+    inside::look_around(*this);
+}
+
+void rw_mutex::unlock_slow() {
+  if ((__atomic_load_n(&word_, __ATOMIC_RELAXED) & held) == 0)
+    throw std::logic_error(
+        "goro: rw_mutex::unlock: the lock is not locked for writing; call unlock once after each lock, and "
+        "unlock_shared after lock_shared");
+  tell_released(this, lock_kind::exclusive);
+  inside::leave_exclusive(*this);
+}
+
+void rw_mutex::unlock_shared_slow() {
+  const std::uint64_t now = __atomic_load_n(&word_, __ATOMIC_RELAXED);
+  if (!detail::locks_are_watched && (now & in_slots) != 0) {
+    const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
+    if (ticket != 0 && detail::leave_slot(ticket)) [[likely]]
+      return;
+  }
+  if ((now & held) != 0 || (now < reader && (now & in_slots) == 0)) throw_not_shared();
+  tell_released(this, lock_kind::shared);
+  if (!inside::leave_shared(*this)) throw_not_shared();
+}
+
+}  // namespace goro
