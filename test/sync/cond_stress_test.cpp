@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/at_procs.hpp"
-#include "sync/small_canceller.hpp"
+#include "sync/cancel_by_hand.hpp"
 #include "sync/small_lock.hpp"
 
 #include <goro/goro.hpp>
@@ -21,7 +21,7 @@ namespace {
 using goro::detail::never;
 using goro::detail::notify_list;
 using goro::detail::user_lock;
-using goro_test::small_canceller;
+using goro_test::cancel_by_hand;
 using goro_test::small_lock;
 using std::chrono::microseconds;
 
@@ -152,7 +152,7 @@ TEST_P(CondStress, ACancellationAndANotificationAtTheSameMoment) {
   const int rounds = goro_test::scaled(10'000);
   goro::async([rounds] {
     for (int i = 0; i != rounds; ++i) {
-      small_canceller by;
+      cancel_by_hand by;
       one_of_two_is_notified(
           [&by](notify_list& list, small_lock& m) {
             return list.wait(user_lock(m), never, &by) == notify_list::ended::notified;

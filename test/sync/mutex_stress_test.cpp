@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/at_procs.hpp"
-#include "sync/hand_canceller.hpp"
+#include "sync/cancel_by_hand.hpp"
 
 #include <goro/goro.hpp>
 
@@ -174,7 +174,7 @@ TEST_P(MutexStress, CancellationRacesWithUnlock) {
   goro::async([rounds] {
     for (int i = 0; i != rounds; ++i) {
       goro::mutex m;
-      goro_test::hand_canceller cancel;
+      goro_test::cancel_by_hand cancel;
       int count = 0;  // under m
       std::atomic<int> got{0};
       std::atomic<int> broken{0};

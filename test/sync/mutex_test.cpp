@@ -5,7 +5,7 @@
 #include "sched/on_goroutine.hpp"
 #include "support/at_procs.hpp"
 #include "support/eventually.hpp"
-#include "sync/hand_canceller.hpp"
+#include "sync/cancel_by_hand.hpp"
 
 #include <goro/goro.hpp>
 
@@ -441,7 +441,7 @@ TEST_F(Mutex, WhoGivesUpLeavesTheQueueWhole) {
   for (const bool old : {false, true}) {
     for (int leaves = 0; leaves != 3; ++leaves) {
       goro::mutex m;
-      goro_test::hand_canceller cancel;
+      goro_test::cancel_by_hand cancel;
       goro::wait_group done;
       std::atomic<int> got{0};
       std::error_code ended;
@@ -475,7 +475,7 @@ TEST_F(Mutex, LockWithACanceller) {
   using goro::detail::lock_unless_cancelled;
   goro::mutex m;
   const auto check = [&] {
-    goro_test::hand_canceller cancel;
+    goro_test::cancel_by_hand cancel;
     EXPECT_FALSE(lock_unless_cancelled(m, nullptr));
     m.unlock();
     EXPECT_FALSE(lock_unless_cancelled(m, &cancel));

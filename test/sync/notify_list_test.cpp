@@ -4,7 +4,7 @@
 #include "sched/on_goroutine.hpp"
 #include "support/at_procs.hpp"
 #include "support/eventually.hpp"
-#include "sync/small_canceller.hpp"
+#include "sync/cancel_by_hand.hpp"
 #include "sync/small_lock.hpp"
 
 #include <goro/goro.hpp>
@@ -26,7 +26,7 @@ using goro::detail::user_lock;
 using goro_test::eventually;
 using goro_test::on_goroutine;
 using goro_test::procs_for_now;
-using goro_test::small_canceller;
+using goro_test::cancel_by_hand;
 using goro_test::small_lock;
 using ended = notify_list::ended;
 
@@ -69,7 +69,7 @@ TEST_F(NotifyList, ADoneCancellerEndsTheWaitAtOnceWithTheLockHeldThroughout) {
     void unlock() { ++calls; }
   } m;
   notify_list list;
-  small_canceller by;
+  cancel_by_hand by;
   by.cancel();
   EXPECT_EQ(list.wait(user_lock(m), never, &by), ended::canceled);
   EXPECT_EQ(m.calls, 0);
@@ -78,7 +78,7 @@ TEST_F(NotifyList, ADoneCancellerEndsTheWaitAtOnceWithTheLockHeldThroughout) {
 TEST_F(NotifyList, ACancelledWaitHasTheLockAgainAndIsOffTheList) {
   const auto check = [] {
     notify_list list;
-    small_canceller by;
+    cancel_by_hand by;
     small_lock m;
     std::unique_lock hold(m);
     goro::go([&] {
@@ -102,7 +102,7 @@ TEST_F(NotifyList, ANotificationPassesOverWhoWasCancelledJustBefore) {
   const procs_for_now one(1);
   on_goroutine([] {
     notify_list list;
-    small_canceller by;
+    cancel_by_hand by;
     wait_in_goroutine first(list, &by);
     EXPECT_TRUE(eventually([] { return parked() == 1; }));
     wait_in_goroutine second(list);
@@ -120,7 +120,7 @@ TEST_F(NotifyList, ACancellationPassesOverWhoWasNotifiedJustBefore) {
   const procs_for_now one(1);
   on_goroutine([] {
     notify_list list;
-    small_canceller by;
+    cancel_by_hand by;
     wait_in_goroutine first(list, &by);
     EXPECT_TRUE(eventually([] { return parked() == 1; }));
     wait_in_goroutine second(list);

@@ -56,38 +56,3 @@ struct rw_mutex_peek {
 };
 
 }  // namespace goro::detail
-
-namespace goro_test {
-
-// A canceller for one wait after another, cancelled from anywhere.
-class one_canceller final : public goro::detail::canceller {
- public:
-  void cancel() {
-    const std::scoped_lock lock(mutex_);
-    cancelled_ = true;
-    if (node_ != nullptr) node_->cancelled(*node_);
-    node_ = nullptr;
-  }
-  bool add(goro::detail::cancel_node& node) noexcept override {
-    const std::scoped_lock lock(mutex_);
-    if (cancelled_) return false;
-    node_ = &node;
-    return true;
-  }
-  void remove(goro::detail::cancel_node& node) noexcept override {
-    const std::scoped_lock lock(mutex_);
-    if (node_ == &node) node_ = nullptr;
-  }
-  bool is_cancelled() const noexcept override {
-    const std::scoped_lock lock(mutex_);
-    return cancelled_;
-  }
-  goro::errc reason() const noexcept override { return goro::errc::canceled; }
-
- private:
-  mutable std::mutex mutex_;
-  goro::detail::cancel_node* node_ = nullptr;
-  bool cancelled_ = false;
-};
-
-}  // namespace goro_test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "support/at_procs.hpp"
 #include "support/eventually.hpp"
+#include "sync/cancel_by_hand.hpp"
 #include "sync/rw_mutex_peek.hpp"
 
 #include <goro/goro.hpp>
@@ -109,7 +110,7 @@ TEST_P(RwMutexStress, TimedAndCancelledWaitsLoseNothingAndCountNothingTwice) {
           case 1: in = writes ? g.lock.try_lock() : g.lock.try_lock_shared(); break;
           case 2: in = writes ? g.lock.try_lock_for(limit) : g.lock.try_lock_shared_for(limit); break;
           default: {
-            goro_test::one_canceller canceller;
+            goro_test::cancel_by_hand canceller;
             goro::wait_group other;
             other.go([&] {
               goro::sleep_for(limit);

@@ -4,6 +4,7 @@
 #include "sched/on_goroutine.hpp"
 #include "support/at_procs.hpp"
 #include "support/eventually.hpp"
+#include "sync/cancel_by_hand.hpp"
 #include "sync/rw_mutex_peek.hpp"
 
 #include <goro/goro.hpp>
@@ -321,7 +322,7 @@ TEST_F(RwMutex, ReadersAreNotStarvedByWritersNorWritersByReaders) {
 TEST_F(RwMutex, AWriterThatGivesUpLetsTheReadersGoThatItStopped) {
   for (const bool timed : {true, false}) {
     goro::rw_mutex m;
-    goro_test::one_canceller canceller;
+    goro_test::cancel_by_hand canceller;
     m.lock_shared();
     std::atomic<int> inside{0};
     goro::wait_group ended;
@@ -357,7 +358,7 @@ TEST_F(RwMutex, AWriterThatGivesUpLetsTheReadersGoThatItStopped) {
 
 TEST_F(RwMutex, AReaderThatGivesUpIsNotCounted) {
   goro::rw_mutex m;
-  goro_test::one_canceller canceller;
+  goro_test::cancel_by_hand canceller;
   m.lock();
   goro::wait_group ended;
   ended.go([&] { EXPECT_FALSE(m.try_lock_shared_for(2ms)); });
@@ -375,7 +376,7 @@ TEST_F(RwMutex, AReaderThatGivesUpIsNotCounted) {
 
 TEST_F(RwMutex, ACancelledWaitFailsAtOnceThoughTheLockIsFree) {
   goro::rw_mutex m;
-  goro_test::one_canceller canceller;
+  goro_test::cancel_by_hand canceller;
   EXPECT_FALSE(peek::lock(m, canceller));
   m.unlock();
   EXPECT_FALSE(peek::lock_shared(m, canceller));

@@ -6,6 +6,8 @@
 // on the waiting stack.
 #pragma once
 
+#include <goro/detail/export.hpp>
+
 namespace goro {
 class context;
 enum class errc;
@@ -35,6 +37,6 @@ class canceller {
 };
 
 // Asked of the room that implements contexts (sched/hooks.hpp). Null: a context that can never be done.
-canceller* canceller_of(const context& ctx) noexcept;
+GORO_API canceller* canceller_of(const context& ctx) noexcept;
 
 }  // namespace goro::detail
