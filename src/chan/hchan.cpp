@@ -58,8 +58,10 @@ task refill(hchan* c) noexcept {
 // The waiter's task, woken by close; null if somebody else has it.
 void take_for_close(wait_queue& queue, waiter*& first, waiter*& last) noexcept {
   while (waiter* const w = queue.first()) {
+    __builtin_prefetch(w->ahead, 1);
     queue.remove(w);
     if (w->claim != nullptr && !w->claim->win(w->number)) continue;
+    prefetch_to_wake(w->who);
     w->outcome = wake_outcome::closed;
     w->next = nullptr;
     (last == nullptr ? first : last->next) = w;

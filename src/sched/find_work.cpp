@@ -19,6 +19,7 @@ constinit std::atomic<run_order*> the_order{nullptr};
 
 constexpr int timers_at_once = 64;    // then goroutines have their turn
 constexpr int timers_when_full = 8;   // of a ring that is half full: those that wait in it go first
+constexpr std::size_t global_batch = 128;
 constexpr int steal_rounds = 4;
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
@@ -47,19 +48,19 @@ void run_timers(processor* p) noexcept {
 }
 
 goroutine* take_global(processor* p, std::size_t most) noexcept {
-  goroutine_queue batch;
-  if (the_global_queue.pop(batch, most) == 0) return nullptr;
+  goroutine* batch[global_batch];
+  const std::size_t n = the_global_queue.pop(batch, most);
+  if (n == 0) return nullptr;
   p->count_turn();
-  goroutine* const first = batch.pop_front();
-  while (goroutine* const g = batch.pop_front()) p->push(g);
-  return first;
+  for (std::size_t i = 1; i < n; ++i) p->push(batch[i]);
+  return batch[0];
 }
 
 goroutine* take_global_share(processor* p) noexcept {
   const std::size_t waiting = the_global_queue.size();
   if (waiting == 0) return nullptr;
   const std::size_t share = waiting / static_cast<std::size_t>(processor_count()) + 1;
-  return take_global(p, std::min<std::size_t>(share, 128));
+  return take_global(p, std::min(share, global_batch));
 }
 
 goroutine* take_next(processor* p) noexcept {

@@ -3,6 +3,7 @@
 
 #include "base/fault.hpp"
 #include "base/spin_lock.hpp"
+#include "sched/global_queue.hpp"
 
 #include <algorithm>
 #include <new>
@@ -24,12 +25,9 @@ constinit std::size_t populated = 0;                // bytes; under lock
 constinit spin_lock lock;
 constinit std::atomic<std::uint64_t> next_id{1};
 
-// Batches: the first block of each links the next batch through `run`'s storage, which a dead block does
-// not use.
-constinit goroutine* batches = nullptr;
-constinit free_list loose;
-
-goroutine*& next_batch(goroutine* first) noexcept { return *reinterpret_cast<goroutine**>(&first->closure); }
+// The stock: pointers to free blocks, the last one freed on top; room for all there can be.
+constinit goroutine** stock = nullptr;
+constinit std::size_t stocked = 0;  // under lock
 
 // Makes one more block at the array's end. Null: the limit. Pages come in bulk, a little ahead.
 goroutine* make_block() noexcept {
@@ -55,7 +53,8 @@ bool init_goroutines() noexcept {
                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (p == MAP_FAILED) return false;
   blocks = static_cast<goroutine*>(p);
-  return true;
+  stock = reserve_pointers(reserved);
+  return stock != nullptr && the_global_queue.reserve(reserved);
 }
 
 std::size_t block_limit() noexcept {
@@ -64,50 +63,42 @@ std::size_t block_limit() noexcept {
   return std::min(reserved, limit);
 }
 
-bool take_blocks(free_list& into) noexcept {
+bool take_blocks(free_blocks& into) noexcept {
   const spin_guard hold(lock);
-  if (batches != nullptr) {
-    goroutine* const first = batches;
-    batches = next_batch(first);
-    into.first = first;
-    into.count = block_batch;
-    return true;
+  std::size_t n = std::min(stocked, block_batch);
+  stocked -= n;
+  std::copy_n(stock + stocked, n, into.blocks_);
+  if (n == 0) {
+    while (n < block_batch) {
+      goroutine* const g = make_block();
+      if (g == nullptr) break;
+      into.blocks_[n++] = g;
+    }
+    std::reverse(into.blocks_, into.blocks_ + n);  // in the order of their addresses
   }
-  while (into.count < block_batch && loose.count > 0) into.push(loose.pop());
-  while (into.count < block_batch) {
-    goroutine* const g = make_block();
-    if (g == nullptr) break;
-    into.push(g);
-  }
-  return into.count > 0;
+  into.count_ = n;
+  return n > 0;
 }
 
-void give_blocks(free_list& from) noexcept {
-  goroutine* const first = from.first;
-  goroutine* last = first;
-  for (std::size_t i = 1; i != block_batch; ++i) last = last->link;
-  from.first = last->link;
-  from.count -= block_batch;
-  last->link = nullptr;
-  const spin_guard hold(lock);
-  next_batch(first) = batches;
-  batches = first;
+void give_blocks(free_blocks& from) noexcept {
+  const std::size_t n = from.full() ? block_batch : from.count_;
+  {
+    const spin_guard hold(lock);
+    std::copy_n(from.blocks_, n, stock + stocked);
+    stocked += n;
+  }
+  from.count_ -= n;
+  std::copy_n(from.blocks_ + n, from.count_, from.blocks_);
 }
 
 goroutine* take_block() noexcept {
   const spin_guard hold(lock);
-  if (loose.count == 0 && batches != nullptr) {
-    goroutine* const first = batches;
-    batches = next_batch(first);
-    loose.first = first;
-    loose.count = block_batch;
-  }
-  return loose.count > 0 ? loose.pop() : make_block();
+  return stocked > 0 ? stock[--stocked] : make_block();
 }
 
 void give_block(goroutine* g) noexcept {
   const spin_guard hold(lock);
-  loose.push(g);
+  stock[stocked++] = g;
 }
 
 std::size_t block_count() noexcept { return made.load(std::memory_order_acquire); }

@@ -65,8 +65,6 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
   if (g->off_stack.load(std::memory_order_acquire) == 0) [[unlikely]] {  // P1
     for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) == 0; ++round) spin_wait(round);
   }
-  __builtin_prefetch(g->context);  // it will run soon; of many sleepers, the stack is cold
-  __builtin_prefetch(g->stack);
   g->off_stack.store(0, std::memory_order_relaxed);
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
 }
@@ -102,6 +100,8 @@ void ready(task t) noexcept {
   }
   const runtime_section here;
   make_runnable(g);
+  __builtin_prefetch(g->context);  // it will run soon; of many sleepers, the stack is cold
+  __builtin_prefetch(g->stack);
   processor* const p = here.p();
   if (p == nullptr) {
     the_global_queue.push(g);
@@ -118,6 +118,10 @@ void ready(task t) noexcept {
   wake_one_for(p);
 }
 
+void prefetch_to_wake(task t) noexcept {
+  if (const goroutine* const g = t.as_goroutine()) __builtin_prefetch(g, 1);
+}
+
 void ready_batch::add(task t) noexcept {
   goroutine* const g = t.as_goroutine();
   if (g == nullptr) {
@@ -125,34 +129,31 @@ void ready_batch::add(task t) noexcept {
     return;
   }
   make_runnable(g);
-  g->link = nullptr;
-  if (last_ == nullptr)
-    first_ = g;
-  else
-    last_->link = g;
-  last_ = g;
-  ++count_;
+  if (count_ == few) flush_to_all();
+  batch_[count_++] = g;
+}
+
+void ready_batch::flush_to_all() noexcept {
+  many_ = true;
+  const runtime_section here;
+  the_global_queue.push_all(batch_, count_);
+  count_ = 0;
+  wake_one();
 }
 
 void ready_batch::flush() noexcept {
-  constexpr std::size_t few = 64;
   if (count_ == 0) return;
-  const runtime_section here;
-  processor* const p = here.p();
-  goroutine_queue batch;
-  for (goroutine* g = first_; g != nullptr;) {
-    goroutine* const next = g->link;
-    g->link = nullptr;
-    if (p != nullptr && count_ <= few)
-      p->push(g);
-    else
-      batch.push_back(g);
-    g = next;
+  if (!many_) {
+    const runtime_section here;
+    if (processor* const p = here.p()) {
+      for (std::size_t i = 0; i != count_; ++i) p->push(batch_[i]);
+      count_ = 0;
+      wake_one();
+      return;
+    }
   }
-  if (!batch.empty()) the_global_queue.push_all(batch, count_);
-  first_ = last_ = nullptr;
-  count_ = 0;
-  wake_one();
+  flush_to_all();
+  many_ = false;
 }
 
 void yield_now() noexcept {

@@ -27,7 +27,11 @@ void park(task self, wait_reason why, const void* on) noexcept;
 // woken one usually has the caller's data in its cache.
 void ready(task t) noexcept;
 
-// Makes many runnable for the price of about one: for close, broadcast and the like. Order is kept.
+// Somebody will call ready for `t` before long: fetches what that touches.
+void prefetch_to_wake(task t) noexcept;
+
+// Makes many runnable for the price of about one: for close, broadcast and the like. Order is kept. Of very
+// many the first ones run, on other Ps, before the last one is added.
 class ready_batch {
  public:
   ready_batch() noexcept = default;
@@ -39,9 +43,12 @@ class ready_batch {
   void flush() noexcept;
 
  private:
-  goroutine* first_ = nullptr;
-  goroutine* last_ = nullptr;
+  void flush_to_all() noexcept;
+
+  static constexpr std::size_t few = 64;  // no more than a P keeps for itself
+  goroutine* batch_[few];
   std::size_t count_ = 0;
+  bool many_ = false;  // some have gone to the queue for all, so the others follow
 };
 
 // Lets others run: the caller goes to the tail of the queue (runtime.Gosched). A plain thread: sched_yield.

@@ -12,30 +12,25 @@
 
 namespace goro::detail {
 
-constinit global_queue the_global_queue;
-
 void processor::spill(goroutine* g) noexcept {
-  goroutine* half[128];
+  goroutine* half[128 + 1];
   const std::uint32_t n = ring.pop_half(half);
   if (n == 0) {  // a thief made room
     if (ring.push(g)) return;
     the_global_queue.push(g);
     return;
   }
-  goroutine_queue batch;
-  for (std::uint32_t i = 0; i != n; ++i) batch.push_back(half[i]);
-  batch.push_back(g);
-  the_global_queue.push_all(batch, n + 1);
+  half[n] = g;
+  the_global_queue.push_all(half, n + 1);
 }
 
 goroutine* processor::new_block() noexcept {
-  if (blocks.count == 0 && !take_blocks(blocks)) return nullptr;
+  if (blocks.count() == 0 && !take_blocks(blocks)) return nullptr;
   return blocks.pop();
 }
 
 void processor::flush_blocks() noexcept {
-  while (blocks.count >= block_batch) give_blocks(blocks);
-  while (blocks.count > 0) give_block(blocks.pop());
+  while (blocks.count() > 0) give_blocks(blocks);
 }
 
 void processor::flush_stacks() noexcept {
@@ -45,18 +40,11 @@ void processor::flush_stacks() noexcept {
 }
 
 void processor::empty_into_shared() noexcept {
-  goroutine_queue all;
-  std::size_t n = 0;
   if (goroutine* const g = run_next.load(std::memory_order_relaxed)) {
     run_next.store(nullptr, std::memory_order_relaxed);
-    all.push_back(g);
-    ++n;
+    the_global_queue.push(g);
   }
-  while (goroutine* const g = ring.pop()) {
-    all.push_back(g);
-    ++n;
-  }
-  if (n != 0) the_global_queue.push_all(all, n);
+  while (goroutine* const g = ring.pop()) the_global_queue.push(g);
   default_stacks.give(stacks, stack_count);
   stack_count = 0;
   flush_blocks();

@@ -66,6 +66,13 @@ class run_queue {
     return nullptr;
   }
 
+  // Owner only: the one that n others will be popped before. Null: there is none. A thief may be taking it.
+  [[nodiscard]] goroutine* peek(std::uint32_t n) const noexcept {
+    const std::uint32_t head = head_.load(std::memory_order_relaxed);
+    const std::uint32_t waiting = tail_.load(std::memory_order_relaxed) - head;  // I1
+    return n < waiting ? slots_[(head + n) % Capacity].load(std::memory_order_relaxed) : nullptr;
+  }
+
   // Owner only, for a full ring: moves the older half into `out`, which has room for Capacity / 2, with one
   // CAS. Returns how many; 0: a thief was quicker, and there is room now.
   [[nodiscard]] std::uint32_t pop_half(goroutine** out) noexcept {

@@ -47,7 +47,7 @@ bool fetch_cached_blocks() noexcept {
   bool any = false;
   processor* emptied = nullptr;
   while (processor* const p = take_idle_processor()) {
-    any |= p->blocks.count != 0;
+    any |= p->blocks.count() != 0;
     p->flush_blocks();
     p->idle_link = emptied;
     emptied = p;
