@@ -8,6 +8,9 @@
 #include <goro/mutex.hpp>
 #include <goro/once.hpp>
 #include <goro/rw_mutex.hpp>
+#include <goro/concurrent_map.hpp>
+#include <goro/future.hpp>
+#include <goro/pool.hpp>
 #include <goro/scope.hpp>
 #include <goro/semaphore.hpp>
 #include <goro/singleflight.hpp>

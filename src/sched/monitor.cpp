@@ -6,6 +6,7 @@
 #include "base/futex.hpp"
 #include "base/settings.hpp"
 #include "sched/counters.hpp"
+#include "sched/hooks.hpp"
 #include "sched/kernel_state.hpp"
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
@@ -201,6 +202,7 @@ verdict one_round(std::int64_t now) noexcept {
 void give_back_when_idle() noexcept {
   (void)reap_idle_machines(processor_count());
   (void)default_stacks.trim(default_stacks.idle_low_water() < 64 ? 64 : 32);
+  if (auto* const ask = __atomic_load_n(&hooks.when_idle, __ATOMIC_ACQUIRE)) ask();
 }
 
 // Sleeps until a P stops being idle. False: one has.
