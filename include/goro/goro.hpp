@@ -4,12 +4,14 @@
 
 #include <goro/chan.hpp>
 #include <goro/clock.hpp>
+#include <goro/context.hpp>
 #include <goro/debug.hpp>
 #include <goro/defer.hpp>
 #include <goro/errc.hpp>
 #include <goro/go.hpp>
 #include <goro/local.hpp>
 #include <goro/select.hpp>
+#include <goro/signal.hpp>
 #include <goro/sync.hpp>
 #include <goro/time.hpp>
 #include <goro/version.hpp>

@@ -294,27 +294,30 @@ op_status try_receive_value(hchan* c, void* out) {
   return status;
 }
 
-void close_channel(hchan* c) {
-  if (c == nullptr)
-    throw channel_error("goro: close: of a nil channel; make the channel with make_chan first");
+bool close_into(hchan* c, ready_batch& woken) noexcept {
   waiter* first = nullptr;
   waiter* last = nullptr;
   {
-    chan_lock held(c);
-    if (c->closed.load(std::memory_order_relaxed)) {
-      held.unlock();
-      throw channel_error("goro: close: of a closed channel; close it once, where the last send has been");
-    }
+    const chan_lock held(c);
+    if (c->closed.load(std::memory_order_relaxed)) return false;
     c->closed.store(true, std::memory_order_release);  // P2
     take_for_close(c->receivers, first, last);
     take_for_close(c->senders, first, last);
   }
-  ready_batch woken;
   while (first != nullptr) {
     const task who = first->who;
     first = first->next;  // before its owner can run
     woken.add(who);
   }
+  return true;
+}
+
+void close_channel(hchan* c) {
+  if (c == nullptr)
+    throw channel_error("goro: close: of a nil channel; make the channel with make_chan first");
+  ready_batch woken;
+  if (!close_into(c, woken))
+    throw channel_error("goro: close: of a closed channel; close it once, where the last send has been");
 }
 
 }  // namespace goro::detail

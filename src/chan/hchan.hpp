@@ -33,6 +33,7 @@ namespace goro::detail {
 // How the core moves an element.
 enum class transfer : std::uint8_t { nothing, bytes1, bytes2, bytes4, bytes8, bytes16, table };
 
+class ready_batch;
 struct segment;
 
 // The buffer of an unbounded channel.
@@ -119,6 +120,9 @@ bool can_receive(hchan* c) noexcept;
 
 // send_locked with the lock and the waking; throws if closed. `c` is not nil.
 op_status try_send(hchan* c, void* slot, const element_type* source);
+
+// Closes it; those whom that wakes go into `woken`. False: it was closed already. For whoever closes many.
+bool close_into(hchan* c, ready_batch& woken) noexcept;
 
 // The oldest receiver that can still be had; tells the hooks if that leaves the queue empty.
 waiter* first_receiver(hchan* c) noexcept;
