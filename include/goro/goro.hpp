@@ -8,6 +8,7 @@
 #include <goro/debug.hpp>
 #include <goro/defer.hpp>
 #include <goro/errc.hpp>
+#include <goro/errgroup.hpp>
 #include <goro/go.hpp>
 #include <goro/local.hpp>
 #include <goro/select.hpp>
@@ -15,3 +16,4 @@
 #include <goro/sync.hpp>
 #include <goro/time.hpp>
 #include <goro/version.hpp>
+#include <goro/worker_pool.hpp>
