@@ -1,32 +1,61 @@
 // SPDX-License-Identifier: MIT
-// What is known of a goroutine, as the uncaught handler gets it.
+// Seeing what every goroutine does: as records, as text, as JSON, and by SIGQUIT (Ctrl-\).
+//
+//   goro::install_sigquit_dump();
+//   goro::go({.name = "watcher"}, [] { goro::dump_goroutines(std::cerr); });
+//   for (const goro::goroutine_info& g : goro::goroutines())
+//     if (g.waiting > std::chrono::minutes(1)) std::cerr << g.id << ' ' << g.state << '\n';
+//
+// Go's counterparts are runtime.Stack, /debug/pprof/goroutine and the dump that SIGQUIT brings.
+//
+// All of these may be called from any goroutine and any thread. The program goes on meanwhile: nothing is
+// stopped but, for some microseconds, a parked goroutine whose stack is being read. So each record is true in
+// itself, and the records are not of one moment. The set is that of num_goroutine(): the caller's goroutine
+// and daemons included.
+//
+// Stacks are taken of parked goroutines and of the caller's own. One that runs elsewhere has none here, since
+// it would have to be interrupted by a signal; a dump that ends the process does that. One that has not begun
+// has none either, nor one that has been made ready and waits for its turn.
+//
+// File and line come from addr2line, a child process of a moment (once for new addresses; binutils); without
+// it there are functions, modules and offsets. Costs some 4 us a goroutine and, for addresses that were not
+// asked for before, what addr2line needs to read the program's debug information.
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <string>
+#include <iosfwd>
 #include <vector>
 
-#include <goro/clock.hpp>
+#include <goro/detail/export.hpp>
+#include <goro/detail/goroutine_info.hpp>
 
 namespace goro {
 
-struct stack_frame {
-  std::uintptr_t pc = 0;
-  std::string function;
-  std::string file;
-  int line = 0;
-};
+// Every goroutine that lives, by rising id.
+//
+// Throws   std::bad_alloc.
+// Threads  any; it does not park, and may block while addr2line runs.
+GORO_API std::vector<goroutine_info> goroutines();
 
-struct goroutine_info {
-  std::uint64_t id = 0;
-  std::string name;
-  std::string state;                  // "running", "chan receive", "sleep", ...
-  duration waiting{};                 // how long it has been in that state; zero: not known
-  const void* waits_on = nullptr;
-  std::uint64_t created_by = 0;       // id of the creator; 0: a plain thread
-  stack_frame created_at;             // the line that called go
-  std::vector<stack_frame> stack;     // innermost first; empty: not asked for
-};
+// The same as text, in Go's manner; goroutines with equal state and stack stand together, the most numerous
+// groups first.
+//
+//   goroutine 17 "worker" [chan receive, 3 s] on channel 0x55d0c0 (len 0, cap 4; 10 wait to receive):
+//   work(int)
+//           /src/main.cpp:23
+//   created by goroutine 1 at /src/main.cpp:40 in start()
+GORO_API void dump_goroutines(std::ostream& out);
+
+// The same as one JSON object: {"goroutines":[{"id":17,"name":"worker","state":"chan receive", …}, …]}.
+GORO_API void dump_goroutines_json(std::ostream& out);
+
+enum class sigquit { end, go_on };
+
+// From now on SIGQUIT writes the dump to standard error, and then ends the process with exit code 2, as Go
+// does, or goes on (`go_on`). With `end`, a second SIGQUIT ends it without waiting for the rest of the dump.
+// It is written by a thread of its own, which sleeps until then: the handler only wakes it. Calling it again
+// changes the choice. A forked child that has not exec'ed yet dies by SIGQUIT as if there were no handler.
+//
+// Throws   std::system_error if there is no thread or descriptor to be had.
+GORO_API void install_sigquit_dump(sigquit then = sigquit::end);
 
 }  // namespace goro

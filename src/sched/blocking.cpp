@@ -70,6 +70,7 @@ blocking_section::blocking_section() noexcept : site_(__builtin_return_address(0
   if (g == nullptr) return;
   machine* const m = g->m;
   (void)m->enter();
+  g->state.store(goroutine_state::blocking, std::memory_order_relaxed);
   if (processor* const p = m->p) {
     const std::int8_t known = site_of(site_).load(std::memory_order_relaxed);
     const bool work = known != surely_quick && (p->has_work() || the_global_queue.size() != 0);
@@ -99,6 +100,7 @@ blocking_section::~blocking_section() {
     lost_at(site_of(site_));
     if (!get_processor(m)) wait_for_processor(m, g);
   }
+  g->state.store(goroutine_state::running, std::memory_order_relaxed);
   g->m->leave();
 }
 

@@ -21,6 +21,7 @@ const char* state_words(const goroutine* g) noexcept {
   switch (g->state.load(std::memory_order_relaxed)) {
     case goroutine_state::parked: return to_string(g->why.load(std::memory_order_relaxed));
     case goroutine_state::running: return "running";
+    case goroutine_state::blocking: return "blocking";
     default: return "runnable";
   }
 }
@@ -29,7 +30,7 @@ const char* state_words(const goroutine* g) noexcept {
 
 void write_goroutines() noexcept {
   if (hooks.dump_all != nullptr) {
-    hooks.dump_all();
+    hooks.dump_all(last_words_after::all_asleep);
     return;
   }
   constexpr std::size_t most = 1000;  // a report, not a flood

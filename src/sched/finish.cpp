@@ -5,8 +5,6 @@
 #include "sched/locked_thread.hpp"
 #include "sched/runtime.hpp"
 
-#include <cstdlib>
-
 namespace goro::detail {
 
 void finish(machine* m, goroutine* g) noexcept {
@@ -20,9 +18,7 @@ void finish(machine* m, goroutine* g) noexcept {
       (void)m->enter();
     }
     if (extra->locks > 0) end_locked(m, g);
-    std::free(extra->name);
-    g->extra = nullptr;
-    delete extra;
+    g->drop_extra();
   }
   const std::uint8_t flags = g->flags.load(std::memory_order_relaxed);
   g->state.store(goroutine_state::dead, std::memory_order_relaxed);

@@ -9,14 +9,17 @@
 //   fresh     go() is building it; only the builder touches it.
 //   runnable  in exactly one queue, or on its way between two; whoever takes it out owns it.
 //   running   one M runs it (`m`); it owns itself. Also while it blocks in the kernel, announced or not.
+//   blocking  running, inside blocking(); a park in there makes it running again.
 //   parked    linked into what it waits for. The one who wins the right to wake it (contract K1 of
-//             park.hpp) owns it once `off_stack` is 1.
+//             park.hpp) owns it once `off_stack` is 1; a dump may hold it there for a moment (hold.hpp).
 //
 // A fresh goroutine has no stack (`stack` null): it is its closure. It gets a stack when an M first runs it.
 // `context` is where a parked or yielded one goes on; it lies on its own stack.
 //
 // Fields without an atomic are touched by the owner as defined above. state, why, waits_on are relaxed
-// atomics because dumps and tests walk all blocks while the program runs.
+// atomics because dumps and tests walk all blocks while the program runs. For the same reason id, created_at,
+// created_by and extra, which their owner reads as plain fields, are written by `publish`; who walks reads them
+// by `peek` (see read_identity in hold.hpp), and a name by copy_name, since its memory is freed.
 #pragma once
 
 #include "base/stack_region.hpp"
@@ -31,7 +34,22 @@ namespace goro::detail {
 
 struct machine;
 
-enum class goroutine_state : std::uint8_t { dead, fresh, runnable, running, parked };
+enum class goroutine_state : std::uint8_t { dead, fresh, runnable, running, parked, blocking };
+
+// For plain fields that walkers read: a release store, an acquire load. On x86 both are plain moves.
+template <class T>
+void publish(T& field, T value) noexcept {
+  __atomic_store_n(&field, value, __ATOMIC_RELEASE);
+}
+template <class T>
+T peek(const T& field) noexcept {
+  return __atomic_load_n(&field, __ATOMIC_ACQUIRE);
+}
+
+// What a parked or yielded goroutine leaves on its own stack; `context` points to it.
+struct stopped_context : saved_context {
+  std::int64_t since;                 // coarse_now() when it stopped, for dumps
+};
 
 // What few goroutines have; made when first needed, freed when the goroutine ends.
 struct goroutine_extra {
@@ -58,11 +76,11 @@ struct alignas(64) goroutine {
   goroutine* link = nullptr;          // queue or free list
   machine* m = nullptr;               // set by the M that takes it up; read by itself afresh after a switch
   stack_header* stack = nullptr;
-  std::atomic<std::uint32_t> off_stack{0};  // pair P1 of park.cpp
+  std::atomic<std::uint32_t> off_stack{0};  // 1: parked, off its stack (P1 of park.cpp); 2: held (hold.hpp)
   std::atomic<goroutine_state> state{goroutine_state::dead};
   std::atomic<wait_reason> why{wait_reason::none};
   std::atomic<std::uint8_t> flags{0};  // written by itself, or before it is published
-  std::uint8_t unused = 0;
+  std::atomic<std::uint8_t> waking{0};  // 1: somebody is making it runnable (F1 of hold.hpp)
   std::atomic<const void*> waits_on{nullptr};
   std::uint64_t id = 0;
   goroutine_extra* extra = nullptr;
@@ -73,6 +91,7 @@ struct alignas(64) goroutine {
   alignas(8) std::byte closure[inline_closure_size];
 
   goroutine_extra& more();            // throws std::bad_alloc
+  void drop_extra() noexcept;
 };
 static_assert(sizeof(goroutine) == 128, "two cache lines: queued_mem and spawn depend on it");
 

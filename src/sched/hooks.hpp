@@ -18,9 +18,12 @@ struct lock_watcher {
   void (*released)(const void* lock, lock_kind how) noexcept;  // before others can have it; may be anybody
 };
 
+enum class last_words_after : unsigned char { all_asleep, uncaught, stack_overflow };
+
 struct scheduler_hooks {
-  // Appends the stacks of all goroutines to a report that ends the process.
-  void (*dump_all)() noexcept = nullptr;
+  // Appends the stacks of all goroutines to a report that ends the process; of `all_asleep` daemons are left out.
+  // Any lock may be held; after a stack overflow it is called from the signal handler, and memory may be broken.
+  void (*dump_all)(last_words_after cause) noexcept = nullptr;
   // What breaks waits for a context. Filled by the room that makes contexts, before it makes the first.
   canceller* (*canceller_of)(const context&) noexcept = nullptr;
   // Who watches locks. Not null while locks_are_watched.

@@ -2,8 +2,10 @@
 // The M's thread: how it is made, and the loop on its own stack.
 #include "sched/machine.hpp"
 
+#include "base/clock.hpp"
 #include "base/fault.hpp"
 #include "base/spin_lock.hpp"
+#include "sched/coarse_clock.hpp"
 #include "sched/entry.hpp"
 #include "sched/find_work.hpp"
 #include "sched/locked_thread.hpp"
@@ -146,6 +148,7 @@ void* thread_main(void* argument) noexcept {
     m->own_bottom = bottom;
   }
   void* const signal_stack = install_signal_stack();
+  set_coarse_now(monotonic_ns());
   if (processor* const p = m->handed) {
     m->handed = nullptr;
     m->p = p;

@@ -5,6 +5,7 @@
 #include "base/fatal.hpp"
 #include "base/futex.hpp"
 #include "base/settings.hpp"
+#include "sched/coarse_clock.hpp"
 #include "sched/counters.hpp"
 #include "sched/hooks.hpp"
 #include "sched/kernel_state.hpp"
@@ -230,6 +231,7 @@ void rounds() noexcept {
     start_waiting_machines();
     const bool called = bell.load(std::memory_order_relaxed) != before;
     const std::int64_t now = now_ns();
+    set_coarse_now(monotonic_ns());
     const verdict v = one_round(now);
     if (v.still || !v.busy) width.reset();
     const bool tiny = width.update(now);

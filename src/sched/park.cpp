@@ -10,6 +10,7 @@
 //       parker's publication and its switch are a few dozen instructions, in the runtime, so nobody takes
 //       its P; should the kernel take its CPU, the waker ends up yielding its own (spin_wait).
 //       The waker writes the 0 again: from then on the goroutine is runnable and the waker's.
+//   F1, P2, P3 with those who look at parked stacks: hold.hpp. They cost the waker two plain byte stores.
 //   Nobody waits for itself: ready(g) is never called on the M where g is on its way out, because between
 //   publication and switch that M only picks the next goroutine. Timers, which call ready, run on the M's
 //   own stack or on the stack of a goroutine that has ended.
@@ -18,6 +19,8 @@
 // the lock is held for longer; a CAS on the state by both sides: a locked instruction each.
 #include "sched/park.hpp"
 
+#include "base/fence.hpp"
+#include "sched/coarse_clock.hpp"
 #include "sched/entry.hpp"
 #include "sched/runtime.hpp"
 #include "sched/thread_waiter.hpp"
@@ -40,7 +43,8 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
   }
   m->left = g;
   m->why_left = how;
-  saved_context here;
+  stopped_context here;
+  here.since = coarse_now();
   g->context = on_this_stack(&here);
   goroutine* const next =
       m->p == nullptr || (g->flags.load(std::memory_order_relaxed) & flag_locked) != 0 ? nullptr : m->p->pick();
@@ -62,11 +66,14 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
 
 // Waits until g, which is ours to wake, is off its stack, and makes it runnable.
 [[gnu::always_inline]] inline void make_runnable(goroutine* g) noexcept {
-  if (g->off_stack.load(std::memory_order_acquire) == 0) [[unlikely]] {  // P1
-    for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) == 0; ++round) spin_wait(round);
+  g->waking.store(1, std::memory_order_relaxed);
+  light_fence();                                                       // F1a of hold.hpp
+  if (g->off_stack.load(std::memory_order_acquire) != 1) [[unlikely]] {  // P1; P3 of hold.hpp
+    for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) != 1; ++round) spin_wait(round);
   }
   g->off_stack.store(0, std::memory_order_relaxed);
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
+  g->waking.store(0, std::memory_order_release);  // P2 of hold.hpp
 }
 
 }  // namespace

@@ -19,12 +19,12 @@ extern char** environ;  // NOLINT: POSIX's own
 
 namespace goro::detail {
 
-namespace {
-
-// The frames of goro's own headers are inlined into the user's function: they are not what he looks for.
-bool is_ours(const std::string& file) noexcept {
-  return file.find("/goro/detail/") != std::string::npos || file.find("/goro/go.hpp") != std::string::npos;
+bool is_goro_header(const std::string& file) noexcept {
+  return file.find("/include/goro/") != std::string::npos || file.find("/goro/detail/") != std::string::npos ||
+         file.find("/goro/go.hpp") != std::string::npos;
 }
+
+namespace {
 
 // Asks addr2line: a line "file:line" for each function inlined at the address, innermost first.
 void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
@@ -61,13 +61,13 @@ void ask_addr2line(const char* module, std::uintptr_t offset, place& out) {
     if (colon == std::string::npos || line.compare(0, 2, "??") == 0) return;
     out.file = line.substr(0, colon);
     out.line = std::atoi(line.c_str() + colon + 1);
-    if (!is_ours(out.file)) return;
+    if (!is_goro_header(out.file)) return;
   }
 }
 
 }  // namespace
 
-place find_place(std::uintptr_t pc) {
+place locate(std::uintptr_t pc) {
   place out;
   Dl_info info{};
   const std::uintptr_t call = pc - 1;  // a return address belongs to the line after the call
@@ -95,8 +95,13 @@ place find_place(std::uintptr_t pc) {
       map = static_cast<link_map*>(extra);
       if (map != nullptr && map->l_addr == 0) out.offset = call;
     }
-    ask_addr2line(out.module.c_str(), out.offset, out);
   }
+  return out;
+}
+
+place find_place(std::uintptr_t pc) {
+  place out = locate(pc);
+  if (!out.module.empty()) ask_addr2line(out.module.c_str(), out.offset, out);
   return out;
 }
 

@@ -16,6 +16,13 @@ struct place {
   std::uintptr_t offset = 0;
 };
 
+// Module, offset and the function of the dynamic symbol table; no helper program. May allocate.
+place locate(std::uintptr_t pc);
+
+// Whether a file is one of goro's own headers, whose frames are inlined into the user's function: not what he
+// looks for.
+bool is_goro_header(const std::string& file) noexcept;
+
 // May allocate, and start a process (addr2line, if it is installed) to learn file and line.
 place find_place(std::uintptr_t pc);
 

@@ -71,7 +71,8 @@ int run_main(main_call& call) {
     const spawn_place place = spawn_begin(sizeof(main_body), alignof(main_body), nullptr);
     ::new (place.storage) main_body{&call};
     place.g->flags.store(flag_main, std::memory_order_relaxed);
-    spawn_commit(place.g, &run_closure<main_body>);
+    spawn_commit_at(place.g, &run_closure<main_body>,
+                    reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)));
   } catch (...) {
     under_way.store(false, std::memory_order_release);
     arrived();

@@ -24,6 +24,9 @@ bool run_under_way() noexcept;
 bool main_did_goexit() noexcept;
 void main_ended() noexcept;             // finish(): the main goroutine is no more
 
+// spawn.cpp: spawn_commit for who was not called by the user's own code; `created_at` is what a dump shows.
+void spawn_commit_at(goroutine* g, void (*run)(void*), std::uintptr_t created_at) noexcept;
+
 // park.cpp: the caller's goroutine waits for a P in the global queue.
 void wait_for_processor(machine* m, goroutine* g) noexcept;
 

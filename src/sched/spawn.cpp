@@ -67,8 +67,9 @@ void apply(goroutine* g, const go_options& options) {
   goroutine_extra& extra = g->more();
   std::uint8_t flags = 0;
   if (options.name != nullptr) {
-    extra.name = ::strdup(options.name);
-    if (extra.name == nullptr) throw std::bad_alloc();
+    char* const copy = ::strdup(options.name);
+    if (copy == nullptr) throw std::bad_alloc();
+    publish(extra.name, copy);
   }
   if (options.daemon) flags |= flag_daemon;
   if (options.stack_size != 0) {
@@ -85,7 +86,7 @@ void apply(goroutine* g, const go_options& options) {
 }  // namespace
 
 goroutine_extra& goroutine::more() {
-  if (extra == nullptr) extra = new goroutine_extra;
+  if (extra == nullptr) publish(extra, new goroutine_extra);
   return *extra;
 }
 
@@ -101,9 +102,9 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
     processor* const p = here.p();
     g = p != nullptr ? p->new_block() : take_block();
     if (g == nullptr && fetch_cached_blocks()) g = p != nullptr ? p->new_block() : take_block();
-    if (g != nullptr) g->id = p != nullptr ? p->new_id() : take_ids(1);
+    if (g != nullptr) publish(g->id, p != nullptr ? p->new_id() : take_ids(1));
     if (g == nullptr) throw_no_goroutine();
-    g->created_by = creator == nullptr ? 0 : creator->id;
+    publish(g->created_by, creator == nullptr ? 0 : creator->id);
   }
   g->state.store(goroutine_state::fresh, std::memory_order_relaxed);
   spawn_place place{g, g->closure};
@@ -130,11 +131,7 @@ void free_closure(void* storage, std::size_t align) noexcept {
 
 // The block goes back as if it had never been.
 void spawn_abort(goroutine* g) noexcept {
-  if (g->extra != nullptr) {
-    std::free(g->extra->name);
-    delete g->extra;
-    g->extra = nullptr;
-  }
+  g->drop_extra();
   g->flags.store(0, std::memory_order_relaxed);
   g->state.store(goroutine_state::dead, std::memory_order_relaxed);
   const runtime_section here;
@@ -144,10 +141,13 @@ void spawn_abort(goroutine* g) noexcept {
     give_block(g);
 }
 
-void spawn_commit(goroutine* g, void (*run)(void*)) noexcept {
+namespace {
+
+// Last step of go(): the goroutine exists and is queued.
+[[gnu::always_inline]] inline void commit(goroutine* g, void (*run)(void*), std::uintptr_t created_at) noexcept {
   g->run = run;
-  g->created_at = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0));
-  g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
+  publish(g->created_at, created_at);
+  g->state.store(goroutine_state::runnable, std::memory_order_release);  // P4 of hold.hpp
   const runtime_section here;
   processor* const p = here.p();
   if (p == nullptr) {
@@ -163,6 +163,16 @@ void spawn_commit(goroutine* g, void (*run)(void*)) noexcept {
   }
   p->push(g);
   wake_one();
+}
+
+}  // namespace
+
+void spawn_commit(goroutine* g, void (*run)(void*)) noexcept {
+  commit(g, run, reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)));
+}
+
+void spawn_commit_at(goroutine* g, void (*run)(void*), std::uintptr_t created_at) noexcept {
+  commit(g, run, created_at);
 }
 
 void throw_empty_function(const char* call) {

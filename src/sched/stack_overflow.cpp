@@ -61,6 +61,7 @@ _Unwind_Reason_Code collect(_Unwind_Context* context, void* argument) {
   frames f;
   _Unwind_Backtrace(&collect, &f);
   for (int i = 2; i < f.count; ++i) write_frame(f.pc[i]);
+  if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::stack_overflow);
   std::abort();
 }
 

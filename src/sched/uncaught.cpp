@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sched/uncaught.hpp"
 
-#include <goro/debug.hpp>
+#include <goro/detail/goroutine_info.hpp>
 #include <goro/go.hpp>
 
 #include "base/fatal.hpp"
@@ -69,6 +69,7 @@ void append(fatal_text& text, const std::exception_ptr& e) noexcept {
     what << '\n';
     what.write();
     if (g != nullptr) write_place("  created", g->created_at, g->created_by);
+    if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::uncaught);
   }
   std::terminate();
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include "sched/coarse_clock.hpp"
 #include "sched/wake.hpp"
 
 #include "base/arch/cpu.hpp"
@@ -241,6 +242,7 @@ bool sleep_until_given(machine* m) noexcept {
       }
     }
     const bool token = m->sleep.park_until(deadline);
+    set_coarse_now(monotonic_ns());
     const spin_guard hold(idle.lock);
     if (!token && m->handed == nullptr && !m->told_to_end) {  // the first timer is due
       if (idle.timekeeper.load(std::memory_order_relaxed) == m) idle.timekeeper.store(nullptr, std::memory_order_relaxed);
