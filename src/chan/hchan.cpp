@@ -25,8 +25,8 @@ void hand_over(const hchan* c, void* out, void* slot, const element_type* source
 }
 
 // Takes the oldest sender that can be had off the queue; it is then ours to wake. Null: nobody.
-waiter* pop_sender(hchan* c) noexcept {
-  while (waiter* const w = c->senders.first()) {
+chan_waiter* pop_sender(hchan* c) noexcept {
+  while (chan_waiter* const w = c->senders.first()) {
     c->senders.remove(w);
     if (w->claim == nullptr || w->claim->win(w->number)) return w;
   }
@@ -34,7 +34,7 @@ waiter* pop_sender(hchan* c) noexcept {
 }
 
 // Inside a handler: its move threw, so the exception is the sender's.
-void fail_sender(waiter* w) noexcept {
+void fail_sender(chan_waiter* w) noexcept {
   w->error = std::current_exception();
   w->outcome = wake_outcome::failed;
   ready(w->who);
@@ -42,7 +42,7 @@ void fail_sender(waiter* w) noexcept {
 
 // A value has left the buffer: the oldest sender puts its own there. Its task.
 task refill(hchan* c) noexcept {
-  while (waiter* const w = pop_sender(c)) {
+  while (chan_waiter* const w = pop_sender(c)) {
     try {
       put(c, w->slot, w->source);
     } catch (...) {
@@ -56,8 +56,8 @@ task refill(hchan* c) noexcept {
 }
 
 // The waiter's task, woken by close; null if somebody else has it.
-void take_for_close(wait_queue& queue, waiter*& first, waiter*& last) noexcept {
-  while (waiter* const w = queue.first()) {
+void take_for_close(wait_queue& queue, chan_waiter*& first, chan_waiter*& last) noexcept {
+  while (chan_waiter* const w = queue.first()) {
     __builtin_prefetch(w->ahead, 1);
     queue.remove(w);
     if (w->claim != nullptr && !w->claim->win(w->number)) continue;
@@ -82,20 +82,20 @@ void wait_for_ever(wait_reason why) {
   for (;;) park(self, why, nullptr);
 }
 
-waiter* first_receiver(hchan* c) noexcept {
+chan_waiter* first_receiver(hchan* c) noexcept {
   if (c->receivers.first() == nullptr) return nullptr;
-  waiter* const w = c->receivers.first_live();
+  chan_waiter* const w = c->receivers.first_live();
   if (w == nullptr && c->hooks != nullptr) c->hooks->waited_on(c, false);
   return w;
 }
 
-void link_receiver(hchan* c, waiter* w) noexcept {
+void link_receiver(hchan* c, chan_waiter* w) noexcept {
   const bool first = c->receivers.first() == nullptr;
   c->receivers.push(w);
   if (first && c->hooks != nullptr) c->hooks->waited_on(c, true);
 }
 
-void unlink_receiver(hchan* c, waiter* w) noexcept {
+void unlink_receiver(hchan* c, chan_waiter* w) noexcept {
   if (!w->linked) return;
   c->receivers.remove(w);
   if (c->hooks != nullptr && c->receivers.first() == nullptr) c->hooks->waited_on(c, false);
@@ -114,7 +114,7 @@ bool can_receive(hchan* c) noexcept {
 
 op_status send_locked(hchan* c, void* slot, const element_type* source, task& wake) {
   if (c->closed.load(std::memory_order_relaxed)) return op_status::closed;
-  while (waiter* const w = c->receivers.first()) {
+  while (chan_waiter* const w = c->receivers.first()) {
     if (w->claim != nullptr && !w->claim->win(w->number)) {
       c->receivers.remove(w);
       continue;
@@ -146,7 +146,7 @@ op_status receive_locked(hchan* c, void* out, task& wake) {
     if (c->senders.first() != nullptr) wake = refill(c);
     return op_status::ok;
   }
-  while (waiter* const w = pop_sender(c)) {
+  while (chan_waiter* const w = pop_sender(c)) {
     try {
       hand_over(c, out, w->slot, w->source);
     } catch (...) {
@@ -171,7 +171,7 @@ GORO_NOINLINE void send_general(hchan* c, void* value) {
     const op_status status = send_locked(c, value, c->element, wake);
     if (status == op_status::would_block) {
       if (self) {
-        waiter w(self, value, c->element);
+        chan_waiter w(self, value, c->element);
         c->senders.push(&w);
         held.unlock();
         park(self, wait_reason::chan_send, c);
@@ -199,7 +199,7 @@ GORO_NOINLINE bool receive_general(hchan* c, void* out) {
     const op_status status = receive_locked(c, out, wake);
     if (status == op_status::would_block) {
       if (self) {
-        waiter w(self, out, nullptr);
+        chan_waiter w(self, out, nullptr);
         link_receiver(c, &w);
         held.unlock();
         park(self, wait_reason::chan_receive, c);
@@ -295,8 +295,8 @@ op_status try_receive_value(hchan* c, void* out) {
 }
 
 bool close_into(hchan* c, ready_batch& woken) noexcept {
-  waiter* first = nullptr;
-  waiter* last = nullptr;
+  chan_waiter* first = nullptr;
+  chan_waiter* last = nullptr;
   {
     const chan_lock held(c);
     if (c->closed.load(std::memory_order_relaxed)) return false;

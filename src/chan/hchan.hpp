@@ -125,9 +125,9 @@ op_status try_send(hchan* c, void* slot, const element_type* source);
 bool close_into(hchan* c, ready_batch& woken) noexcept;
 
 // The oldest receiver that can still be had; tells the hooks if that leaves the queue empty.
-waiter* first_receiver(hchan* c) noexcept;
-void link_receiver(hchan* c, waiter* w) noexcept;
-void unlink_receiver(hchan* c, waiter* w) noexcept;  // one that gave up
+chan_waiter* first_receiver(hchan* c) noexcept;
+void link_receiver(hchan* c, chan_waiter* w) noexcept;
+void unlink_receiver(hchan* c, chan_waiter* w) noexcept;  // one that gave up
 
 [[noreturn]] void throw_send_on_closed();
 [[noreturn]] void wait_for_ever(wait_reason why);

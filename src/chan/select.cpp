@@ -56,8 +56,8 @@ bool seems_ready(const select_op& op) noexcept {
   return op.kind == case_kind::send ? !is_full(op.channel) : !is_empty(op.channel);
 }
 
-struct case_waiter : waiter {
-  using waiter::waiter;
+struct case_waiter : chan_waiter {
+  using chan_waiter::chan_waiter;
   case_waiter* turn = nullptr;  // enqueue's: which one to queue in this one's place
 };
 
@@ -155,7 +155,7 @@ void selection::enqueue(wait_claim& claim) noexcept {
     for (std::size_t i = 1; i != linked_; ++i)
       std::swap(waiters_[i].turn, waiters_[below(channels_[0], static_cast<std::uint32_t>(i) + 1)].turn);
   for (std::size_t i = 0; i != linked_; ++i) {
-    waiter* const w = waiters_[i].turn;
+    chan_waiter* const w = waiters_[i].turn;
     hchan* const c = ops_[w->number - 1].channel;
     if (w->source != nullptr)
       c->senders.push(w);
@@ -172,7 +172,7 @@ void selection::dequeue(const wait_claim& claim) noexcept {
   std::size_t n = 0;
   for (std::size_t i = 0; i != count_; ++i) {
     if (!has_channel(ops_[i])) continue;
-    waiter* const w = &waiters_[n++];
+    chan_waiter* const w = &waiters_[n++];
     if (ops_[i].kind == case_kind::receive)
       unlink_receiver(ops_[i].channel, w);
     else if (w->linked)
@@ -201,7 +201,7 @@ bool selection::wait(locked_channels& locks, select_choice& choice) {
   }
   std::size_t n = 0;
   while (waiters_[n].number != winner) ++n;
-  const waiter& w = waiters_[n];
+  const chan_waiter& w = waiters_[n];
   if (w.outcome == wake_outcome::again) return false;
   if (w.outcome == wake_outcome::failed) std::rethrow_exception(w.error);
   const bool ok = w.outcome == wake_outcome::done;
@@ -226,7 +226,8 @@ void selection::prepare() {
 // A select with `otherwise` on a few channels, without their locks: the index of `otherwise` if at one moment
 // during the call none of them was ready. Between the two rounds of looks nobody held any of the locks (P3 of
 // hchan.hpp), so what the first round saw one after the other was true of all at its end.
-[[gnu::always_inline]] inline std::size_t otherwise_without_locks(const select_op* ops, std::size_t count) noexcept {
+[[gnu::always_inline]] inline std::size_t otherwise_without_locks(const select_op* ops,
+                                                                  std::size_t count) noexcept {
   constexpr std::size_t few = 4;
   if (count > few) return none;
   std::size_t otherwise = none;

@@ -21,8 +21,8 @@ struct sending_side {
   static op_status try_now(hchan* c, void* slot) { return try_send_value(c, slot); }
   static bool can_go_on(hchan* c) noexcept { return can_send(c); }
   static op_status go_on(hchan* c, void* slot, task& wake) { return send_locked(c, slot, c->element, wake); }
-  static void link(hchan* c, waiter* w) noexcept { c->senders.push(w); }
-  static void unlink(hchan* c, waiter* w) noexcept {
+  static void link(hchan* c, chan_waiter* w) noexcept { c->senders.push(w); }
+  static void unlink(hchan* c, chan_waiter* w) noexcept {
     if (w->linked) c->senders.remove(w);
   }
   static op_status closed() { throw_send_on_closed(); }
@@ -35,8 +35,8 @@ struct receiving_side {
   static op_status try_now(hchan* c, void* slot) { return try_receive_value(c, slot); }
   static bool can_go_on(hchan* c) noexcept { return can_receive(c); }
   static op_status go_on(hchan* c, void* slot, task& wake) { return receive_locked(c, slot, wake); }
-  static void link(hchan* c, waiter* w) noexcept { link_receiver(c, w); }
-  static void unlink(hchan* c, waiter* w) noexcept { unlink_receiver(c, w); }
+  static void link(hchan* c, chan_waiter* w) noexcept { link_receiver(c, w); }
+  static void unlink(hchan* c, chan_waiter* w) noexcept { unlink_receiver(c, w); }
   static op_status closed() { return op_status::closed; }
 };
 
@@ -67,7 +67,7 @@ op_status wait_once(task self, hchan* c, void* slot, std::int64_t deadline, canc
     if (!claim.win(wait_claim::by_owner)) park(self, Side::reason, c);  // the timer calls ready
     return op_status::canceled;
   }
-  waiter w(self, slot, c->element, &claim);
+  chan_waiter w(self, slot, c->element, &claim);
   {
     chan_lock held(c);
     if (Side::can_go_on(c) && claim.win(wait_claim::by_owner)) {

@@ -10,7 +10,7 @@ void unlock_channel(hchan* c) noexcept { c->lock.unlock(); }
 bool receiver_waits_locked(hchan* c) noexcept { return c->receivers.first_live() != nullptr; }
 
 bool deliver_locked(hchan* c, void* value, task* wake) noexcept {
-  while (waiter* const w = c->receivers.first()) {
+  while (chan_waiter* const w = c->receivers.first()) {
     c->receivers.remove(w);
     if (w->claim != nullptr && !w->claim->win(w->number)) continue;
     if (c->how == transfer::table)

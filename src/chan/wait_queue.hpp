@@ -50,15 +50,15 @@ struct wait_claim {
 // move threw on the way to this receiver, which has lost nothing but its place and starts anew.
 enum class wake_outcome : std::uint8_t { none, done, closed, failed, again };
 
-struct waiter {
-  waiter(task owner, void* value_slot, const element_type* how, wait_claim* shared = nullptr,
-         std::uint32_t case_number = 1) noexcept
+struct chan_waiter {
+  chan_waiter(task owner, void* value_slot, const element_type* how, wait_claim* shared = nullptr,
+              std::uint32_t case_number = 1) noexcept
       : who(owner), slot(value_slot), source(how), claim(shared), number(case_number) {}
-  waiter(const waiter&) = delete;
-  waiter& operator=(const waiter&) = delete;
+  chan_waiter(const chan_waiter&) = delete;
+  chan_waiter& operator=(const chan_waiter&) = delete;
 
-  waiter* next = nullptr;  // I1
-  waiter* prev = nullptr;  // I1
+  chan_waiter* next = nullptr;  // I1
+  chan_waiter* prev = nullptr;  // I1
   const void* ahead = nullptr;  // I5
   const task who;
   void* const slot;                  // a sender's value, or the place for a receiver's
@@ -75,13 +75,13 @@ class wait_queue {
   static constexpr std::uint32_t look_ahead = 16;
 
   // The oldest; it may have lost its claim. Without the lock only null means something, see hchan.hpp.
-  waiter* first(std::memory_order order = std::memory_order_relaxed) const noexcept {
+  chan_waiter* first(std::memory_order order = std::memory_order_relaxed) const noexcept {
     return first_.load(order);
   }
 
   // The oldest that can still be had, the dead ones before it unlinked. Winning its claim can still fail.
-  waiter* first_live() noexcept {
-    waiter* w = first();
+  chan_waiter* first_live() noexcept {
+    chan_waiter* w = first();
     while (w != nullptr && w->claim != nullptr && w->claim->is_won()) {
       remove(w);
       w = first();
@@ -89,7 +89,7 @@ class wait_queue {
     return w;
   }
 
-  void push(waiter* w) noexcept {
+  void push(chan_waiter* w) noexcept {
     w->next = nullptr;
     w->prev = last_;
     w->linked = true;
@@ -106,7 +106,7 @@ class wait_queue {
     }
   }
 
-  void remove(waiter* w) noexcept {
+  void remove(chan_waiter* w) noexcept {
     if (w == follower_) follower_ = nullptr;
     if (follower_ == nullptr) until_follower_ = 0;
     if (w->prev != nullptr)
@@ -121,10 +121,10 @@ class wait_queue {
   }
 
  private:
-  std::atomic<waiter*> first_{nullptr};  // atomic for the looks without the lock
-  waiter* last_ = nullptr;
+  std::atomic<chan_waiter*> first_{nullptr};  // atomic for the looks without the lock
+  chan_waiter* last_ = nullptr;
   // While nothing is removed out of turn it is look_ahead places before last_.
-  waiter* follower_ = nullptr;
+  chan_waiter* follower_ = nullptr;
   std::uint32_t until_follower_ = 0;
 };
 
