@@ -55,17 +55,21 @@ class mutex {
   // Cost     free: one atomic read-modify-write. Else nothing is allocated.
   // Go       Mutex.Lock
   void lock() {
-    if (detail::locks_are_watched || !take_unused()) [[unlikely]]
+    if (!take_unused()) [[unlikely]] {
       lock_slow();
+    } else if (detail::locks_are_watched) [[unlikely]] {  // asked behind the locked instruction, which waits for loads
+      tell_got();
+    }
   }
 
   // Takes the lock if nobody has it. Never fails for another reason.
   //
   // Go       Mutex.TryLock
   bool try_lock() {
+    if (!take_unused()) return false;
     if (detail::locks_are_watched) [[unlikely]]
-      return try_lock_slow();
-    return take_unused() || try_lock_slow();
+      tell_got();
+    return true;
   }
 
   // Gives the lock back, to be taken by anybody.
@@ -111,12 +115,10 @@ class mutex {
   static constexpr std::uint32_t woken = 4;     // one of those who waited is on its way
   static constexpr std::uint32_t starving = 8;  // unlock hands over
 
-  bool take_unused() noexcept {
-    std::uint32_t expected = 0;
-    return __atomic_compare_exchange_n(&word_, &expected, locked, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-  }
+  // If it is free, whoever else may be on its way. What it sets is set already if it is not.
+  bool take_unused() noexcept { return (__atomic_fetch_or(&word_, locked, __ATOMIC_ACQUIRE) & locked) == 0; }
   GORO_API void lock_slow();
-  GORO_API bool try_lock_slow();
+  GORO_API void tell_got() noexcept;
   GORO_API void unlock_slow();
   GORO_API bool lock_within(std::int64_t d);
   GORO_API bool lock_before(std::int64_t deadline);

@@ -95,12 +95,12 @@ class rw_mutex {
   // Cost     no writer about: one atomic read-modify-write. Nothing is allocated.
   // Go       RWMutex.RLock
   void lock_shared() {
-    if (detail::locks_are_watched || __atomic_load_n(&slots_, __ATOMIC_RELAXED) != 0) {
+    if (__atomic_load_n(&slots_, __ATOMIC_RELAXED) != 0) {
       lock_shared_slow();
       return;
     }
     const std::uint64_t after = __atomic_add_fetch(&word_, reader + tick, __ATOMIC_ACQUIRE);
-    if ((after & (held | waiting | ticks_full | readers_full)) != 0) [[unlikely]]
+    if ((after & (held | waiting | ticks_full | readers_full)) != 0 || detail::locks_are_watched) [[unlikely]]
       lock_shared_rest(after);
   }
 

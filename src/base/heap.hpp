@@ -92,6 +92,11 @@ class heap {
     return item;
   }
 
+  // Fetches the items that come off next, as a rule: those of the uppermost three levels.
+  void prefetch_first() const noexcept {
+    for (std::uint32_t i = 0; i != 1 + 4 + 16 && i < size_; ++i) __builtin_prefetch(item_[entries_[i].handle], 1);
+  }
+
   void erase(T* item) noexcept {
     take_out(item);
     shrink();

@@ -174,7 +174,7 @@ goroutine* find_work(machine* m) noexcept {
     if (run_order* const order = the_order.load(std::memory_order_acquire)) [[unlikely]]
       g = take_ordered(p, *order);
     else if (others_first)
-      g = take_global(p, 1);
+      g = p->ring.empty() ? take_global_share(p) : take_global(p, 1);
     if (g == nullptr) g = take_own(p, !others_first);
     if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
       if (!release_and_sleep(m, true)) return nullptr;

@@ -32,6 +32,7 @@ constinit std::atomic<int> limit{10'000};
 constinit spin_lock spare_lock;
 constinit machine* spare = nullptr;               // under spare_lock, linked through idle_link
 
+constexpr std::uint32_t yields_before_eager = 1024;
 constexpr std::size_t own_stack_size = 512u * 1024;  // timers and the rarer paths; sanitizers need the most
 
 thread_local machine* this_thread_is = nullptr;
@@ -233,7 +234,11 @@ void machine::settle_rest(goroutine* g) noexcept {
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);
   if (why_left == leaving::yielded && p != nullptr) {
     p->push(g);
-    if (detail::idle.idle_processors.load(std::memory_order_relaxed) != 0) wake_one_for(p);
+    if (detail::idle.idle_processors.load(std::memory_order_relaxed) != 0) {
+      // One that yields is not about to park, so what waits here does not go away by itself.
+      if (++p->yields % yields_before_eager == 0) p->eager.store(16, std::memory_order_relaxed);
+      wake_one_for(p);
+    }
     return;
   }
   the_global_queue.push(g);  // it lost its P, or is to stand behind everybody

@@ -107,7 +107,9 @@ void ready(task t) noexcept {
   }
   const runtime_section here;
   make_runnable(g);
-  __builtin_prefetch(g->context);  // it will run soon; of many sleepers, the stack is cold
+  // It will run soon; of many sleepers, the stack is cold.
+  const auto* const lines = reinterpret_cast<const std::byte*>(g->context);
+  for (int i = 0; i != 4; ++i) __builtin_prefetch(lines + 64 * i, 1);
   __builtin_prefetch(g->stack);
   processor* const p = here.p();
   if (p == nullptr) {

@@ -48,6 +48,7 @@ struct alignas(128) processor {
   std::int64_t streak_looked = 0;
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
+  std::uint32_t yields = 0;                   // while a P is idle
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
   std::atomic<std::uint64_t> switches{0};     // owner counts; the monitor watches it stand still
   std::atomic<std::uint64_t> block_calls{0};  // owner counts announced blocking calls
@@ -84,25 +85,23 @@ struct alignas(128) processor {
       run_next.store(nullptr, std::memory_order_relaxed);
       return next;
     }
-    if (goroutine* const g = ring.pop()) {
-      warm_up();
-      count_turn();
-      return g;
-    }
-    return nullptr;
+    goroutine* const g = ring.pop([](auto at) noexcept { warm_up(at); });
+    if (g != nullptr) count_turn();
+    return g;
   }
 
   // Fetches what those that run soon will need: of many that wait, blocks and stacks are cold, and each is in
   // another page than the one before. The block first, later what it says where the stack is.
-  [[gnu::always_inline]] void warm_up() noexcept {
+  template <class At>
+  [[gnu::always_inline]] static void warm_up(At at) noexcept {
     if constexpr (sanitizer::tsan) return;  // looks at blocks that a thief may be taking up: hints
-    if (const goroutine* const later = ring.peek(8)) {
-      __builtin_prefetch(later, 1);
-      __builtin_prefetch(reinterpret_cast<const std::byte*>(later) + 64, 1);
-      const goroutine* const soon = ring.peek(3);
-      const auto* const at = reinterpret_cast<const std::byte*>(__atomic_load_n(&soon->context, __ATOMIC_RELAXED));
-      for (int line = 0; line != 8; ++line) __builtin_prefetch(at + 64 * line, 1);
-    }
+    const goroutine* const later = at(8);
+    if (later == nullptr) return;
+    __builtin_prefetch(later, 1);
+    __builtin_prefetch(reinterpret_cast<const std::byte*>(later) + 64, 1);
+    const goroutine* const soon = at(3);
+    const auto* const stack = reinterpret_cast<const std::byte*>(__atomic_load_n(&soon->context, __ATOMIC_RELAXED));
+    for (int line = 0; line != 10; ++line) __builtin_prefetch(stack + 64 * line, 1);
   }
 
   // Behind all others. A full ring spills its older half to the global queue.

@@ -55,22 +55,28 @@ class run_queue {
 
   // Owner only. Null: empty.
   [[nodiscard]] goroutine* pop() noexcept {
+    return pop([](auto) noexcept {});
+  }
+
+  // The same. If others wait behind the one that is taken, calls look(at): at(n) is the one that n others will be
+  // popped before, null if there is none. A thief may be taking it.
+  template <class Look>
+  [[nodiscard, gnu::always_inline]] goroutine* pop(Look look) noexcept {
     const std::uint32_t tail = tail_.load(std::memory_order_relaxed);  // I1
     std::uint32_t head = head_.load(std::memory_order_relaxed);        // our own slots: nothing to meet
     while (head != tail) {
       goroutine* const g = slot(head).load(std::memory_order_relaxed);
       if (head_.compare_exchange_weak(head, head + 1, std::memory_order_release,  // P2
-                                      std::memory_order_relaxed))
+                                      std::memory_order_relaxed)) {
+        const std::uint32_t next = head + 1;
+        if (next != tail)
+          look([this, next, tail](std::uint32_t n) noexcept -> goroutine* {
+            return n < tail - next ? slot(next + n).load(std::memory_order_relaxed) : nullptr;
+          });
         return g;
+      }
     }
     return nullptr;
-  }
-
-  // Owner only: the one that n others will be popped before. Null: there is none. A thief may be taking it.
-  [[nodiscard]] goroutine* peek(std::uint32_t n) const noexcept {
-    const std::uint32_t head = head_.load(std::memory_order_relaxed);
-    const std::uint32_t waiting = tail_.load(std::memory_order_relaxed) - head;  // I1
-    return n < waiting ? slots_[(head + n) % Capacity].load(std::memory_order_relaxed) : nullptr;
   }
 
   // Owner only, for a full ring: moves the older half into `out`, which has room for Capacity / 2, with one

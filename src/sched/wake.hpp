@@ -30,6 +30,7 @@
 //   So who is missed? A P whose few wait long. The monitor sees that, within 1 ms while a P is idle: work
 //   waits and the P stands still, or its goroutines run for long on the average. It wakes an M and makes the
 //   P `eager`: from then on ready() wakes at once, and thieves take at once, for as long as thefts succeed.
+//   Goroutines that yield again and again, beside others, make their P eager too: they stay runnable.
 //   Rejected: waking always (Go): two thirds of a ping-pong's time at P = 2 went into waking an M that found
 //   nothing, and eight workers on two channels were four times slower on two CPUs than on one.
 //

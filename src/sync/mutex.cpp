@@ -3,7 +3,7 @@
 //
 //      word_   | starving | woken | waiting | locked |     bits; the list of waiters and its lock lie beside it
 //
-//      0 <-> locked                                    nobody waits: lock and unlock are one compare-and-swap
+//      0 <-> locked                                    nobody waits: lock is one fetch-or, unlock one compare-and-swap
 //      locked|waiting -> woken[|waiting]               unlock, normal mode: frees the lock, wakes the head
 //      locked|waiting|starving -> locked[|…]           unlock, starvation mode: the lock is the head's now
 //
@@ -17,7 +17,8 @@
 // for the waker to stop (sched/wake.hpp), while a waker that locks and unlocks in a loop does not:
 //   R1  unlock that finds a head older than 1 ms hands over at once. That head would lose first in Go. (So
 //       a loser need not set `starving` to be served; it does to spare those who come the spinning.)
-//   R2  unlock, while one that was woken has waited for longer than 1 ms and has not come, yields: as a rule
+//   R2  unlock, while one that was woken has waited for longer than 1 ms (by the coarse clock, which may be some
+//       milliseconds behind) and has not come, yields: as a rule
 //       it waits in this P's run_next. It finds the lock free or, having lost, sets `starving`.
 // So whoever waits has the lock after its predecessors, each of whom has it for one section, and 1 ms or so.
 //
@@ -29,13 +30,14 @@
 //       that has neither taken the lock nor queued again. The owner does not give up: a timer or a canceller
 //       can claim it only when it is queued, and by then it has passed `woken` back.
 //   I5  While locked, the word is changed by the holder, and by others under the list's lock only (they queue,
-//       leave). So a holder that has the list's lock may store it.
+//       leave), but for the fetch-or of those who find it locked, which changes nothing. So a holder that has
+//       the list's lock may store it: a fetch-or comes before, and has failed, or after.
 //   I6  The last touch of the object by unlock is the step of the word that frees the lock or hands it over;
 //       by a waiter that gives up, its section under the list's lock. Neither lock_of(this) nor the nodes are
 //       part of the object, so who has the lock, and knows of nobody else, may unlock and destroy it.
 //
 // Pairs
-//   P1  unlock: word_ release -> lock, try_lock: compare-and-swap acquire. All others who change the word do
+//   P1  unlock: word_ release -> lock, try_lock: fetch-or or compare-and-swap, acquire. All others who change the word do
 //       so by read-modify-write, which continues the release sequence.
 //   P2  pass_on: ready(w) -> the handed-over one's park returns (K3 of park.hpp). `handed` comes with it.
 //
@@ -65,6 +67,7 @@
 #include "base/arch/cpu.hpp"
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
+#include "sched/coarse_clock.hpp"
 #include "sched/hooks.hpp"
 #include "sched/machine.hpp"
 #include "sched/park.hpp"
@@ -99,6 +102,12 @@ constexpr const char* state = "mutex";
 
 // A time as woken_since_ keeps it. Wraps after 73 minutes; a wrong answer costs one yield.
 constexpr std::uint32_t stamp(std::int64_t ns) noexcept { return static_cast<std::uint32_t>(ns >> 10); }
+
+// By the coarse clock: this is asked at each unlock while one that was woken is on its way. The clock may be
+// behind `since`.
+bool is_overdue(std::uint32_t since) noexcept {
+  return static_cast<std::int32_t>(stamp(coarse_now()) - since) > static_cast<std::int32_t>(stamp(starving_after));
+}
 
 // Spinning helps only if the holder runs at this moment, so another P must be at work; and it must not keep
 // anything from running: a goroutine whose P has others had better park.
@@ -221,12 +230,7 @@ mutex::outcome mutex::wait_for_it(std::int64_t deadline, canceller* cancel) {
 
 void mutex::lock_slow() { wait_for_it(never, nullptr); }
 
-bool mutex::try_lock_slow() {
-  if (!take_free(0)) return false;
-  if (locks_are_watched) [[unlikely]]
-    hooks.locks->got(this, lock_kind::exclusive, state);
-  return true;
-}
+void mutex::tell_got() noexcept { hooks.locks->got(this, lock_kind::exclusive, state); }
 
 bool mutex::lock_within(std::int64_t d) {
   return d > 0 && wait_for_it(deadline_after(std::chrono::nanoseconds(d)), nullptr) == outcome::locked;
@@ -259,7 +263,7 @@ void mutex::unlock_slow() {
     }
     // Before the lock is free, since the object may be gone afterwards: I6.
     const std::uint32_t since = __atomic_load_n(&woken_since_, __ATOMIC_RELAXED);
-    const bool overdue = (word & woken) != 0 && stamp(now_ns()) - since > stamp(starving_after);  // R2
+    const bool overdue = (word & woken) != 0 && is_overdue(since);  // R2
     if (!__atomic_compare_exchange_n(&word_, &word, word & ~locked, true, __ATOMIC_RELEASE,       // P1
                                      __ATOMIC_RELAXED))
       continue;

@@ -143,7 +143,7 @@ std::error_code rw_mutex::lock_shared_unless(detail::canceller* by) {
   return inside::lock_unless(*this, lock_kind::shared, by);
 }
 
-// What the addition of the inline path met; so nobody watches.
+// What the addition of the inline path met, if only a watcher.
 void rw_mutex::lock_shared_rest(std::uint64_t after) {
   if ((after & readers_full) != 0) {
     __atomic_fetch_and(&word_, ~ticks, __ATOMIC_RELAXED);
@@ -152,8 +152,9 @@ void rw_mutex::lock_shared_rest(std::uint64_t after) {
   }
   if ((after & (held | waiting)) != 0)
     inside::wait(*this, lock_kind::shared, never, nullptr, true);
-  else
+  else if ((after & ticks_full) != 0)
     inside::look_around(*this);
+  tell_got(this, lock_kind::shared);
 }
 
 void rw_mutex::unlock_slow() {
