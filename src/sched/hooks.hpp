@@ -28,10 +28,10 @@ struct scheduler_hooks {
   canceller* (*canceller_of)(const context&) noexcept = nullptr;
   // Who watches locks. Not null while locks_are_watched.
   const lock_watcher* locks = nullptr;
-  // Asked by the monitor's thread before it sleeps, when the process has been idle for a while: is there memory
-  // to give back? Short, and no user code: what takes longer is for a timer and its goroutine. The one entry
-  // that may be filled while others run, so both sides use atomic built-ins.
-  void (*when_idle)() noexcept = nullptr;
+  // Asked by the monitor's thread when the process has been idle for a while, before it sleeps: gives back what is
+  // idle. True: it has begun to, and is to be asked again after another while. Short, and no user code. The one
+  // entry that may be filled while others run, so both sides use atomic built-ins.
+  bool (*when_idle)() noexcept = nullptr;
 };
 extern constinit scheduler_hooks hooks;
 

@@ -200,10 +200,12 @@ verdict one_round(std::int64_t now) noexcept {
   return v;
 }
 
-void give_back_when_idle() noexcept {
+// True: others give back too, and want to be asked again.
+bool give_back_when_idle() noexcept {
   (void)reap_idle_machines(processor_count());
   (void)default_stacks.trim(default_stacks.idle_low_water() < 64 ? 64 : 32);
-  if (auto* const ask = __atomic_load_n(&hooks.when_idle, __ATOMIC_ACQUIRE)) ask();
+  auto* const ask = __atomic_load_n(&hooks.when_idle, __ATOMIC_ACQUIRE);
+  return ask != nullptr && ask();
 }
 
 // Sleeps until a P stops being idle. False: one has.
@@ -253,8 +255,7 @@ void rounds() noexcept {
       // The first timer that nobody else looks after, so that it is not found a whole round late.
       if (v.first_timer != never) pause = std::clamp(v.first_timer - now, quickest, pause);
     } else if (now - quiet_since >= quiet_before_sleep) {
-      give_back_when_idle();
-      if (sleep_while_idle()) {
+      if (!give_back_when_idle() && sleep_while_idle()) {
         without = 0;
         pause = quickest;
       }

@@ -6,18 +6,22 @@
 // closed, so one that is found there lives while the lock is held; from then on the objects that were taken
 // off it keep its core (I3 of pool.cpp).
 //
-// The runtime's own trims: the monitor asks, once, when the process has been idle for a while. It cannot run
-// destructors itself, nor start a goroutine, since it would count as a plain thread that uses goro. So it arms a
-// timer that is due now, and the M that fires it starts the goroutine. That is activity: after it, and
-// another idle while, the monitor asks again. With nothing left to destroy nobody is woken: two trims after
-// the last use everything sleeps.
+// The runtime's own trims: the monitor asks, when the process has been idle for a while, and goes on asking until
+// nothing is left: two trims after the last use everything sleeps. Destructors are user code, which the monitor
+// must not run; a thread does that sleeps otherwise, made at the first trim. It is not a goroutine: that would be
+// seen in num_goroutine() and in dumps by users who have not started one.
 #include "sync/pool_core.hpp"
 
-#include "base/clock.hpp"
+#include "base/futex.hpp"
 #include "sched/hooks.hpp"
-#include "sched/timers.hpp"
+#include "sched/machine.hpp"
 
-#include <goro/go.hpp>
+#include <goro/pool.hpp>
+
+#include <atomic>
+#include <csignal>
+#include <pthread.h>
+#include <sys/prctl.h>
 
 namespace goro {
 namespace detail {
@@ -77,23 +81,41 @@ bool something_waits() noexcept {
   return false;
 }
 
-void start_trim(timer_node&) noexcept {
-  goro::go_options quiet;
-  quiet.name = "pool trim";
-  quiet.daemon = true;
-  try {
-    goro::go(quiet, [] { trim_pools(); });
-  } catch (...) {  // no memory for a goroutine: the objects wait for the next idle time
+constinit std::atomic<std::uint32_t> asked{0};  // trims; futex word
+
+void* trimmer(void*) noexcept {
+  (void)prctl(PR_SET_NAME, "goro-trim", 0, 0, 0);
+  for (std::uint32_t done = 0;;) {
+    const std::uint32_t now = asked.load(std::memory_order_acquire);
+    if (now == done) {
+      (void)futex_wait(asked, done);
+      continue;
+    }
+    done = now;
+    trim_pools();
   }
 }
 
-void when_idle() noexcept {
-  if (!something_waits()) return;
-  static timer_node timer(&start_trim);  // armed again and again, never destroyed
-  try {
-    (void)timer_rearm(timer, now_ns());
-  } catch (...) {  // no memory for a timer: as above
-  }
+bool start_trimmer() noexcept {
+  const sigset_t blocked = signals_left_to_users();
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  pthread_t thread;
+  const bool started = pthread_create(&thread, nullptr, &trimmer, nullptr) == 0;
+  if (started) pthread_detach(thread);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return started;
+}
+
+// The monitor's thread only.
+bool when_idle() noexcept {
+  if (!something_waits()) return false;
+  static bool started = false;
+  if (!started) started = start_trimmer();
+  if (!started) return false;  // no thread to be had: the objects wait for the next idle time
+  asked.fetch_add(1, std::memory_order_release);
+  (void)futex_wake(asked, 1);
+  return true;
 }
 
 }  // namespace
