@@ -65,6 +65,9 @@ void dump_all(last_words_after cause) noexcept {
 
 }  // namespace
 
+// Nor does anything refer to that file.
+[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked};
+
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept {
   try {
     sightings seen = walk(kind);

@@ -119,6 +119,15 @@ std::string ask(const std::string& module, const std::string& questions) {
   return answer;
 }
 
+// The closure that a goroutine runs, inlined into what calls it, is given the caller's name by addr2line:
+// its own stands in there.
+std::string_view without_caller(std::string_view function) noexcept {
+  constexpr std::string_view before = "void goro::detail::run_closure<goro::detail::closure<";
+  constexpr std::string_view after = "> >(void*)";
+  if (!function.starts_with(before) || !function.ends_with(after)) return function;
+  return function.substr(before.size(), function.size() - before.size() - after.size());
+}
+
 std::string_view next_line(std::string_view& rest) noexcept {
   const std::size_t end = std::min(rest.find('\n'), rest.size());
   const std::string_view line = rest.substr(0, end);
@@ -145,6 +154,7 @@ void read_answer(std::string_view answer, std::span<const std::uintptr_t> pcs) {
     if (!where.starts_with("??")) {
       f.file = where.substr(0, colon);
       f.line = std::atoi(std::string(where.substr(colon + 1)).c_str());
+      if (!is_goro_header(f.file)) f.function = without_caller(line);
     }
     into->frames.push_back(std::move(f));
   }

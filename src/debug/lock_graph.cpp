@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "debug/lock_graph.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace goro::detail {
+
+namespace {
+
+using lists = std::unordered_map<const void*, std::vector<party>>;
+
+void remove_one(lists& from, const void* lock, party p) {
+  const auto list = from.find(lock);
+  if (list == from.end()) return;
+  const auto at = std::find(list->second.begin(), list->second.end(), p);
+  if (at != list->second.end()) list->second.erase(at);
+  if (list->second.empty()) from.erase(list);
+}
+
+}  // namespace
+
+const lock_party* lock_graph::find(party p) const {
+  const auto found = parties_.find(p);
+  return found == parties_.end() ? nullptr : &found->second;
+}
+
+void lock_graph::drop_if_empty(party p) {
+  const auto found = parties_.find(p);
+  if (found != parties_.end() && found->second.holds.empty() && found->second.wish.lock == nullptr)
+    parties_.erase(found);
+}
+
+void lock_graph::wants(party p, lock_wish wish) {
+  wish.number = ++waits_;
+  if (wish.how == lock_kind::exclusive) writers_[wish.lock].push_back(p);
+  parties_[p].wish = std::move(wish);
+}
+
+void lock_graph::gave_up(party p) {
+  const auto found = parties_.find(p);
+  if (found == parties_.end()) return;
+  lock_wish& wish = found->second.wish;
+  if (wish.lock != nullptr && wish.how == lock_kind::exclusive) remove_one(writers_, wish.lock, p);
+  wish = {};
+  drop_if_empty(p);
+}
+
+void lock_graph::got(party p, lock_hold hold) {
+  gave_up(p);
+  holders_[hold.lock].push_back(p);
+  parties_[p].holds.push_back(std::move(hold));
+}
+
+void lock_graph::released(party by, const void* lock, lock_kind how) {
+  const auto take_off = [&](party p) {
+    const auto found = parties_.find(p);
+    if (found == parties_.end()) return false;
+    std::vector<lock_hold>& holds = found->second.holds;
+    const auto at = std::find_if(holds.rbegin(), holds.rend(),
+                                 [&](const lock_hold& h) { return h.lock == lock && h.how == how; });
+    if (at == holds.rend()) return false;
+    holds.erase(std::next(at).base());
+    remove_one(holders_, lock, p);
+    drop_if_empty(p);
+    return true;
+  };
+  if (take_off(by)) return;
+  const auto list = holders_.find(lock);
+  if (list == holders_.end()) return;  // taken before anybody watched
+  const std::vector<party> others = list->second;
+  for (const party p : others)
+    if (take_off(p)) return;
+}
+
+std::vector<party> lock_graph::waits_for(party p) const {
+  const lock_party* const who = find(p);
+  if (who == nullptr || who->wish.lock == nullptr) return {};
+  const lock_wish& wish = who->wish;
+  std::vector<party> all;
+  if (const auto list = holders_.find(wish.lock); list != holders_.end()) {
+    for (const party holder : list->second) {
+      const auto& holds = parties_.at(holder).holds;
+      const bool in_the_way = wish.how == lock_kind::exclusive ||
+                              std::any_of(holds.begin(), holds.end(), [&](const lock_hold& h) {
+                                return h.lock == wish.lock && h.how == lock_kind::exclusive;
+                              });
+      if (in_the_way) all.push_back(holder);
+    }
+  }
+  if (wish.how == lock_kind::shared) {
+    if (const auto list = writers_.find(wish.lock); list != writers_.end())
+      for (const party writer : list->second)
+        if (parties_.at(writer).wish.number < wish.number) all.push_back(writer);  // it was there first
+  }
+  return all;
+}
+
+std::vector<party> lock_graph::circle_through(party p) const {
+  std::unordered_map<party, party> came_from;
+  std::vector<party> next{p};
+  for (std::size_t i = 0; i != next.size(); ++i) {
+    const party here = next[i];
+    for (const party there : waits_for(here)) {
+      if (there == p) {
+        std::vector<party> circle{here};
+        while (circle.back() != p) circle.push_back(came_from.at(circle.back()));
+        std::reverse(circle.begin(), circle.end());
+        return circle;
+      }
+      if (came_from.try_emplace(there, here).second) next.push_back(there);
+    }
+  }
+  return {};
+}
+
+}  // namespace goro::detail
