@@ -11,7 +11,9 @@
 // All of these may be called from any goroutine and any thread. The program goes on meanwhile: nothing is
 // stopped but, for some microseconds, a parked goroutine whose stack is being read. So each record is true in
 // itself, and the records are not of one moment. The set is that of num_goroutine(): the caller's goroutine
-// and daemons included.
+// and daemons included. Behind them stands a record for each failure that an errgroup keeps until somebody
+// collects it, in state "failed: <what>", of a goroutine that has ended; waits_on is the group. So while there
+// are such failures, goroutines() has more records than num_goroutine() counts.
 //
 // Stacks are taken of parked goroutines and of the caller's own. One that runs elsewhere has none here, since
 // it would have to be interrupted by a signal; a dump that ends the process does that. One that has not begun
@@ -30,7 +32,7 @@
 
 namespace goro {
 
-// Every goroutine that lives, by rising id.
+// Every goroutine that lives, by rising id; then the failures that nobody has collected, oldest first.
 //
 // Throws   std::bad_alloc.
 // Threads  any; it does not park, and may block while addr2line runs.

@@ -10,6 +10,7 @@
 #include <goro/errc.hpp>
 #include <goro/errgroup.hpp>
 #include <goro/go.hpp>
+#include <goro/leak.hpp>
 #include <goro/local.hpp>
 #include <goro/select.hpp>
 #include <goro/signal.hpp>

@@ -25,11 +25,13 @@ struct dump_limits {
 void write_text(sightings seen, const dump_limits& limits, text_sink sink);
 void write_json(const sightings& seen, text_sink sink);
 
+// Goroutines, then failures.
 std::vector<goroutine_info> records(const sightings& seen);
 
 // All addresses of all sightings, looked up; and a stack with what was inlined, without goro's inner functions.
 void symbolise_all(const sightings& seen);
 std::vector<stack_frame> frames_of(std::span<const std::uintptr_t> pcs);
+stack_frame creation_frame(std::uintptr_t created_at);  // the user's line, with that pc
 
 // Those addresses of a stack that have something to show; all of them if none has. After symbolise_all.
 void drop_inner(sightings& seen);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One JSON object. Addresses are strings, since a reader's numbers may be doubles; times are nanoseconds.
 #include "debug/dump.hpp"
-#include "debug/symbolise.hpp"
 
 #include <cstdio>
 
@@ -84,9 +83,7 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
     to += '}';
   }
   to.append(",\"created_by\":").append(std::to_string(s.who.created_by)).append(",\"created_at\":");
-  stack_frame at = user_frame(symbol_of(s.who.created_at));
-  at.pc = s.who.created_at;
-  append_frame(to, at);
+  append_frame(to, creation_frame(s.who.created_at));
   to += ",\"stack\":[";
   const char* between = "";
   for (const stack_frame& f : frames_of(seen.stack_of(s))) {
@@ -95,6 +92,18 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
     between = ",";
   }
   to += "]}";
+}
+
+void append_failure(std::string& to, const kept_failure& f) {
+  to.append("{\"id\":").append(std::to_string(f.id)).append(",\"name\":");
+  append_string(to, f.name);
+  to += ",\"state\":";
+  append_string(to, f.state);
+  to += ",\"daemon\":false,\"waiting_ns\":0,\"waits_on\":{\"address\":";
+  append_address(to, reinterpret_cast<std::uintptr_t>(f.kept_by));
+  to.append("},\"created_by\":").append(std::to_string(f.created_by)).append(",\"created_at\":");
+  append_frame(to, creation_frame(f.created_at));
+  to += ",\"stack\":[]}";
 }
 
 }  // namespace
@@ -111,6 +120,11 @@ void write_json(const sightings& seen, text_sink sink) {
       sink.write(sink.to, text);
       text.clear();
     }
+  }
+  for (const kept_failure& f : seen.failures) {
+    text += between;
+    between = ",\n";
+    append_failure(text, f);
   }
   text += "\n]}\n";
   sink.write(sink.to, text);

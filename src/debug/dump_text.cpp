@@ -108,24 +108,39 @@ void append_stack(std::string& to, const sightings& seen, const sighting& s) {
   }
 }
 
-void append_creation(std::string& to, const sightings& seen, std::span<const std::size_t> group) {
-  const sighting& s = seen.all[group.front()];
-  const bool same = std::all_of(group.begin(), group.end(), [&](std::size_t i) {
-    return seen.all[i].who.created_by == s.who.created_by;
-  });
-  const symbol& where = symbol_of(s.who.created_at);
+void append_creation(std::string& to, std::uint64_t created_by, std::uintptr_t created_at, bool same = true) {
+  const symbol& where = symbol_of(created_at);
   const stack_frame& f = user_frame(where);
   to += "created by ";
   if (!same)
     to += "several goroutines";
-  else if (s.who.created_by == 0)
+  else if (created_by == 0)
     to += "a plain thread";
   else
-    append(to, "goroutine %llu", static_cast<unsigned long long>(s.who.created_by));
+    append(to, "goroutine %llu", static_cast<unsigned long long>(created_by));
   to += " at ";
   append_place(to, f, where);
   if (!f.function.empty()) to.append(" in ").append(f.function);
   to += '\n';
+}
+
+void append_creation(std::string& to, const sightings& seen, std::span<const std::size_t> group) {
+  const identity& who = seen.all[group.front()].who;
+  const bool same = std::all_of(group.begin(), group.end(),
+                                [&](std::size_t i) { return seen.all[i].who.created_by == who.created_by; });
+  append_creation(to, who.created_by, who.created_at, same);
+}
+
+// It has ended, so there is no stack.
+void append_failure(std::string& to, const kept_failure& f) {
+  if (f.id == 0)
+    to += "\na plain thread";
+  else
+    append(to, "\ngoroutine %llu", static_cast<unsigned long long>(f.id));
+  if (!f.name.empty()) to.append(" \"").append(f.name).append("\"");
+  to.append(" [").append(f.state).append("]");
+  append(to, " kept by errgroup %p:\n\t(it has ended, and nobody has collected its failure)\n", f.kept_by);
+  if (f.created_at != 0) append_creation(to, f.created_by, f.created_at);
 }
 
 struct less_alike {
@@ -152,6 +167,8 @@ void append_summary(std::string& to, const sightings& seen) {
     to += word;
     between = ", ";
   }
+  const std::size_t n = seen.failures.size();
+  if (n != 0) append(to, "; and %zu failure%s that nobody has collected", n, n == 1 ? "" : "s");
   to += '\n';
 }
 
@@ -195,6 +212,10 @@ void write_text(sightings seen, const dump_limits& limits, text_sink sink) {
     text.clear();
   }
   if (left_out != 0) append(text, "\n... and %zu goroutines more\n", left_out);
+  const std::size_t shown = std::min(seen.failures.size(), limits.groups);
+  for (std::size_t i = 0; i != shown; ++i) append_failure(text, seen.failures[i]);
+  if (shown != seen.failures.size())
+    append(text, "\n... and %zu failures more\n", seen.failures.size() - shown);
   sink.write(sink.to, text);
 }
 

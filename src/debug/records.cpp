@@ -12,9 +12,16 @@ namespace goro::detail {
 void symbolise_all(const sightings& seen) {
   std::vector<std::uintptr_t> pcs = seen.pcs;
   for (const sighting& s : seen.all) pcs.push_back(s.who.created_at);
+  for (const kept_failure& f : seen.failures) pcs.push_back(f.created_at);
   std::sort(pcs.begin(), pcs.end());
   pcs.erase(std::unique(pcs.begin(), pcs.end()), pcs.end());
   symbolise(pcs);
+}
+
+stack_frame creation_frame(std::uintptr_t created_at) {
+  stack_frame at = user_frame(symbol_of(created_at));
+  at.pc = created_at;
+  return at;
 }
 
 std::vector<stack_frame> frames_of(std::span<const std::uintptr_t> pcs) {
@@ -45,7 +52,7 @@ void drop_inner(sightings& seen) {
 std::vector<goroutine_info> records(const sightings& seen) {
   symbolise_all(seen);
   std::vector<goroutine_info> out;
-  out.reserve(seen.all.size());
+  out.reserve(seen.all.size() + seen.failures.size());
   for (const sighting& s : seen.all) {
     goroutine_info& info = out.emplace_back();
     info.id = s.who.id;
@@ -54,9 +61,17 @@ std::vector<goroutine_info> records(const sightings& seen) {
     info.waiting = duration(s.waiting);
     if (s.who.state == goroutine_state::parked) info.waits_on = s.who.waits_on;
     info.created_by = s.who.created_by;
-    info.created_at = user_frame(symbol_of(s.who.created_at));
-    info.created_at.pc = s.who.created_at;
+    info.created_at = creation_frame(s.who.created_at);
     info.stack = frames_of(seen.stack_of(s));
+  }
+  for (const kept_failure& f : seen.failures) {
+    goroutine_info& info = out.emplace_back();
+    info.id = f.id;
+    info.name = f.name;
+    info.state = f.state;
+    info.waits_on = f.kept_by;
+    info.created_by = f.created_by;
+    info.created_at = creation_frame(f.created_at);
   }
   return out;
 }

@@ -7,6 +7,7 @@
 #include "debug/unwind.hpp"
 #include "sched/goroutines.hpp"
 #include "sched/machine.hpp"
+#include "sync/failures.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -74,7 +75,8 @@ void look_at_held(held_one& h, std::int64_t now) noexcept {
 
 class walker {
  public:
-  explicit walker(walk_kind kind) : kind_(kind), me_(current_goroutine()) {}
+  walker(walk_kind kind, const walk_filter* filter)
+      : kind_(kind), filter_(filter), me_(current_goroutine()) {}
   sightings run();
 
  private:
@@ -85,6 +87,7 @@ class walker {
   std::size_t ask_running(const goroutine* g, std::uintptr_t* pcs) noexcept;
 
   const walk_kind kind_;
+  const walk_filter* const filter_;
   goroutine* const me_;
   std::size_t count_ = 0;  // of `held`: to be held in the next flush
   int asked_ = 0;
@@ -159,6 +162,7 @@ void walker::flush() {
 void walker::look(goroutine* g) {
   identity who;
   for (int tries = 0; read_identity(g, who); ++tries) {
+    if (filter_ != nullptr && !filter_->wants(filter_->self, who)) return;
     if (who.state != goroutine_state::parked || tries == 100) {
       add_unheld(g);
       return;
@@ -183,11 +187,22 @@ sightings walker::run() {
 
 }  // namespace
 
-sightings walk(walk_kind kind) {
-  walker w(kind);
+sightings walk(walk_kind kind, const walk_filter* filter) {
+  walker w(kind, filter);
   if (kind == walk_kind::alone) return w.run();
-  const spin_guard hold(walk_lock);
-  return w.run();
+  sightings seen;
+  {
+    const spin_guard hold(walk_lock);
+    seen = w.run();
+  }
+  if (filter == nullptr) {
+    const auto keep = [](void* to, const uncollected_failure& f) {
+      static_cast<sightings*>(to)->failures.push_back(
+          {f.state.empty() ? "failed" : f.state, f.name, f.id, f.created_by, f.created_at, f.kept_by});
+    };
+    for_each_uncollected_failure(keep, &seen);
+  }
+  return seen;
 }
 
 const char* state_word(const identity& who) noexcept {

@@ -44,8 +44,19 @@ struct sighting : facts {
   std::string name;  // cut at 255 bytes
 };
 
+// What an errgroup keeps of a goroutine that has ended: sync/failures.hpp.
+struct kept_failure {
+  std::string state;
+  std::string name;
+  std::uint64_t id;
+  std::uint64_t created_by;
+  std::uintptr_t created_at;
+  const void* kept_by;
+};
+
 struct sightings {
   std::vector<sighting> all;  // by rising id
+  std::vector<kept_failure> failures;
   std::vector<std::uintptr_t> pcs;
 
   std::span<const std::uintptr_t> stack_of(const sighting& s) const noexcept {
@@ -59,8 +70,14 @@ enum class walk_kind : std::uint8_t {
   alone,   // in a forked copy of a broken process: there is no other thread, and locks mean nothing
 };
 
-// May throw std::bad_alloc.
-sightings walk(walk_kind kind);
+// Which goroutines; asked before anybody is held.
+struct walk_filter {
+  bool (*wants)(const void* self, const identity& who) noexcept;
+  const void* self;
+};
+
+// With a filter only goroutines, and no failures. May throw std::bad_alloc.
+sightings walk(walk_kind kind, const walk_filter* filter = nullptr);
 
 // The word for its state.
 const char* state_word(const identity& who) noexcept;

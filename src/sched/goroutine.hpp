@@ -17,9 +17,9 @@
 // `context` is where a parked or yielded one goes on; it lies on its own stack.
 //
 // Fields without an atomic are touched by the owner as defined above. state, why, waits_on are relaxed
-// atomics because dumps and tests walk all blocks while the program runs. For the same reason id, created_at,
-// created_by and extra, which their owner reads as plain fields, are written by `publish`; who walks reads them
-// by `peek` (see read_identity in hold.hpp), and a name by copy_name, since its memory is freed.
+// atomics because dumps and tests walk all blocks while the program runs. For the same reason id, family,
+// created_at, created_by and extra, which their owner reads as plain fields, are written by `publish`; who walks
+// reads them by `peek` (see read_identity in hold.hpp), and a name by copy_name, since its memory is freed.
 #pragma once
 
 #include "base/stack_region.hpp"
@@ -76,11 +76,12 @@ struct alignas(64) goroutine {
   goroutine* link = nullptr;          // queue or free list
   machine* m = nullptr;               // set by the M that takes it up; read by itself afresh after a switch
   stack_header* stack = nullptr;
-  std::atomic<std::uint32_t> off_stack{0};  // 1: parked, off its stack (P1 of park.cpp); 2: held (hold.hpp)
+  std::atomic<std::uint8_t> off_stack{0};  // 1: parked, off its stack (P1 of park.cpp); 2: held (hold.hpp)
   std::atomic<goroutine_state> state{goroutine_state::dead};
   std::atomic<wait_reason> why{wait_reason::none};
   std::atomic<std::uint8_t> flags{0};  // written by itself, or before it is published
   std::atomic<std::uint8_t> waking{0};  // 1: somebody is making it runnable (F1 of hold.hpp)
+  std::uint16_t family = 0;           // of whom it descends: family.hpp
   std::atomic<const void*> waits_on{nullptr};
   std::uint64_t id = 0;
   goroutine_extra* extra = nullptr;

@@ -16,13 +16,13 @@ namespace {
 
 constinit spin_lock names_lock;
 
-constexpr std::uint32_t off = 1;
-constexpr std::uint32_t held = 2;
+constexpr std::uint8_t off = 1;
+constexpr std::uint8_t held = 2;
 
 }  // namespace
 
 bool begin_hold(goroutine* g) noexcept {
-  std::uint32_t expected = off;
+  std::uint8_t expected = off;
   return g->off_stack.load(std::memory_order_relaxed) == off &&
          g->off_stack.compare_exchange_strong(expected, held, std::memory_order_acquire,  // P1 of park.cpp
                                               std::memory_order_relaxed);
@@ -32,7 +32,7 @@ bool confirm_hold(goroutine* g) noexcept {
   if (g->waking.load(std::memory_order_acquire) == 0 &&  // F1b, P2
       g->off_stack.load(std::memory_order_acquire) == held)
     return true;
-  std::uint32_t expected = held;
+  std::uint8_t expected = held;
   (void)g->off_stack.compare_exchange_strong(expected, off, std::memory_order_release,  // P3
                                              std::memory_order_relaxed);
   return false;
@@ -47,6 +47,7 @@ bool read_identity(const goroutine* g, identity& out) noexcept {
     if (out.state == goroutine_state::dead || out.state == goroutine_state::fresh) return false;
     out.created_by = peek(g->created_by);  // P4
     out.created_at = peek(g->created_at);  // P4
+    out.family = peek(g->family);          // P4
     out.why = g->why.load(std::memory_order_acquire);
     out.waits_on = g->waits_on.load(std::memory_order_acquire);
     out.flags = g->flags.load(std::memory_order_acquire);

@@ -38,7 +38,7 @@
 // goroutine may lose its P while it holds: it finds out later. One that tries for a lock may only try.
 //
 // Reading the rest (read_identity) is for goroutines that cannot be held: running ones, runnable ones.
-//   P4  id, created_by, created_at and, by spawn_commit, state are stored release, id first -> loaded
+//   P4  id, created_by, family, created_at and, by spawn_commit, state are stored release, id first -> loaded
 //       acquire, id first and last: if it is the same number both times, and the state is a live one, what was
 //       read in between is that goroutine's: ids never come again, and the block was dead before it got this
 //       one. (An M's "running" is a relaxed store: then created_at is seen at the latest when that M's taking
@@ -73,6 +73,7 @@ struct identity {
   wait_reason why;       // of a parked one
   const void* waits_on;  // of a parked one
   std::uint8_t flags;
+  std::uint16_t family;
 };
 // False: no goroutine lives in this block, or they changed while we read. Any thread, at any time.
 bool read_identity(const goroutine* g, identity& out) noexcept;

@@ -12,6 +12,7 @@
 #include "sched/monitor.hpp"
 #include "sched/park.hpp"
 #include "sched/procs.hpp"
+#include "sched/schedule_trace.hpp"
 #include "sched/stack_overflow.hpp"
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
@@ -82,6 +83,7 @@ void start() {
   pthread_atfork(nullptr, nullptr, &in_forked_child);
   std::atexit(&stop_at_exit);
   start_monitor();
+  if (wanted.schedtrace_ms != 0) start_schedule_trace(wanted.schedtrace_ms);
 }
 
 }  // namespace

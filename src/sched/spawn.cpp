@@ -6,6 +6,7 @@
 // an M that has lost its P: the global queue.
 #include <goro/go.hpp>
 
+#include "sched/family.hpp"
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
 #include "sched/runtime.hpp"
@@ -105,6 +106,7 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
     if (g != nullptr) publish(g->id, p != nullptr ? p->new_id() : take_ids(1));
     if (g == nullptr) throw_no_goroutine();
     publish(g->created_by, creator == nullptr ? 0 : creator->id);
+    publish(g->family, creator == nullptr ? thread_family() : creator->family);
   }
   g->state.store(goroutine_state::fresh, std::memory_order_relaxed);
   spawn_place place{g, g->closure};

@@ -2,7 +2,8 @@
 // Functions that run later.
 //
 // A call is one block: this struct, then the user's callable. `counts` has one for the handle, one while the
-// node is in a heap or fires, and one for each goroutine that runs it.
+// node is in a heap or fires, and one for each goroutine that runs it. These descend from whoever made the call,
+// though a timer starts them.
 //
 //   C1  Arming makes a count; disarming returns it; firing passes it on to the goroutine that it starts, or
 //       keeps it for the next try. So fire never ends the block, and its last user, which waits for a fire
@@ -13,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/lock_rank.hpp"
+#include "sched/family.hpp"
 #include "sched/timer_heap.hpp"
 #include "sched/uncaught.hpp"
 
@@ -43,6 +45,7 @@ struct timer_call : timer_node {
   explicit timer_call(const timer_call_type& t) noexcept : timer_node(&on_expiry), type(t) {}
 
   const timer_call_type type;
+  const std::uint16_t family = current_family();
   std::atomic<std::uint32_t> counts{1};
   ranked_spin_lock<lock_rank::wait_list> lock;  // C2
 };
@@ -78,6 +81,7 @@ struct run_call {
 void on_expiry(timer_node& node) noexcept {
   timer_call& call = static_cast<timer_call&>(node);
   try {
+    const as_family its(call.family);
     goro::go(run_call{&call});
   } catch (...) {
     report_uncaught(std::current_exception());

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+// Finding goroutines that were forgotten: in tests, those that are still there; in a running program, those
+// that have waited for long, and the lines that keep starting more.
+//
+//   goro::leak::family mine;                      // what is started from here on belongs to it
+//   start_the_server_and_stop_it();
+//   mine.verify_none();                           // throws goro::leak::error, whose text is a report
+//
+//   for (const auto& site : goro::leak::growth())  // now and then
+//     std::cerr << site.created_at.file << ':' << site.created_at.line << " +" << site.grown << '\n';
+//
+// goro/gtest.hpp and goro/catch2.hpp do this for each test of a program. In Go: go.uber.org/goleak, except for
+// families, by which tests that run at the same time do not blame each other.
+//
+// All of these may be called from any goroutine and any thread. Nothing is stopped but, for some microseconds,
+// a parked goroutine whose stack is being read. Daemons (go_options) are never leaks, nor is the caller.
+// A goroutine that has ended but for its last instructions is given the time to.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <goro/clock.hpp>
+#include <goro/detail/export.hpp>
+#include <goro/detail/goroutine_info.hpp>
+
+namespace goro::leak {
+
+struct options {
+  duration timeout = std::chrono::milliseconds(500);  // to come to an end; zero or less: one look
+  std::vector<std::string> ignore_functions = {};     // parts of a function's name: see ignore_function
+  std::vector<std::uint64_t> ignore_ids = {};
+
+  // Goroutines that have `substring` in the name of a function of their stack, as a dump shows it, or of the
+  // one that started them. Costs a walk with stacks at each look. Returns *this.
+  GORO_API options& ignore_function(std::string substring);
+  // Those that live now, the caller included. Returns *this.
+  GORO_API options& ignore_current();
+};
+
+class GORO_API error : public std::runtime_error {
+ public:
+  error(std::string report, std::vector<goroutine_info> leaked);
+  error(const error&);
+  ~error() override;
+
+  // Those that the report shows.
+  const std::vector<goroutine_info>& leaked() const noexcept { return leaked_; }
+
+ private:
+  std::vector<goroutine_info> leaked_;
+};
+
+// All goroutines but the caller's, daemons and the ignored, by rising id. While there are any, looks again,
+// at first after microseconds, then ever less often, until options::timeout has passed.
+//
+// Returns  empty as soon as there are none; else those of the last look.
+// Throws   std::bad_alloc.
+// Waits    for the timeout at most; a goroutine parks, a plain thread sleeps.
+// Cost     of a look: a few nanoseconds a goroutine; stacks are taken only of those that are returned, or if
+//          functions are ignored.
+[[nodiscard]] GORO_API std::vector<goroutine_info> find(const options& how = {});
+
+// The same, for who expects none.
+//
+// Throws   leak::error. Its text shows each one as a dump does: id, name, state, for how long, on what,
+//          created by whom and where, and the stack; equal ones together with their number.
+// Go       goleak.VerifyNone
+GORO_API void verify_none(const options& how = {});
+
+// A family is all goroutines that descend from whoever made it: those that this goroutine or thread starts from
+// then on, and those that these start, whether their creators still live or not; those of time's after_func()
+// too. Threads inherit nothing: what a new std::thread starts is in no family.
+//
+// Made and destroyed by the same goroutine or thread, the later one first. One that is made while another is
+// there is inside it: a member of the inner one is a member of the outer one. Different goroutines may have
+// different ones at the same time, so each of many tests can look for its own leaks alone.
+class family {
+ public:
+  // Throws   std::system_error when 65,535 families are there, or have members.
+  // Cost     tens of nanoseconds.
+  GORO_API family();
+  GORO_API ~family();
+  family(const family&) = delete;
+  family& operator=(const family&) = delete;
+
+  // As find() and verify_none(), of its members, except whoever made it. Any thread.
+  [[nodiscard]] GORO_API std::vector<goroutine_info> find(const options& how = {}) const;
+  GORO_API void verify_none(const options& how = {}) const;
+
+ private:
+  std::uint16_t id_;
+  std::uint16_t before_;
+  std::uint64_t maker_;  // goroutine's id; 0: a plain thread
+};
+
+// Goroutines that have been parked in one place for at_least or longer, the longest first; daemons left out.
+// Not proved to be stuck, but worth a look: in a service, most of what waits for hours waits for ever. The time
+// is known to 10 ms.
+//
+// Throws   std::bad_alloc.
+[[nodiscard]] GORO_API std::vector<goroutine_info> old(duration at_least);
+
+struct site {
+  stack_frame created_at;  // the line that called go
+  std::size_t count = 0;   // goroutines now, daemons and the caller left out
+  std::size_t grown = 0;   // more than at the last call
+};
+
+// The lines whose goroutines have become more since the last call, wherever in the process that was, the most
+// grown first. The first call compares with nothing. It finds leaks that old() does not: those whose goroutines
+// wake up now and then, by a ticker for instance.
+//
+// Throws   std::bad_alloc.
+// Cost     a few nanoseconds a goroutine; no stacks are taken.
+[[nodiscard]] GORO_API std::vector<site> growth();
+
+}  // namespace goro::leak
