@@ -3,12 +3,14 @@
 //
 //   1  own timers that have expired (they make goroutines ready here)
 //   2  every 61st round the global queue, so that it is never starved by local ones (not while goroutines
-//      hand over to each other through run_next: they have a slice together, see monitor.hpp)
+//      hand over to each other through run_next: they have a slice together, see monitor.hpp): one goroutine,
+//      or a share if the own ring is empty
 //   3  run_next, own ring
 //   4  global queue, a fair share
 //   5  (the netpoller's place)
 //   6  other Ps, from a random one on: half of a ring; their expired timers
 //   7  give up the P and sleep (wake.hpp)
+// A run_order, if somebody has set one, chooses in place of 2 and 3 (run_order.hpp).
 // At most half of the busy Ms look into other Ps at a time: more would only fight over the same lines.
 #pragma once
 
