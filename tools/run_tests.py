@@ -70,7 +70,8 @@ def environment(run, scale):
     if scale or run.scale:
         env["GORO_TEST_SCALE"] = scale or run.scale
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-    env.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1")
+    # By default each process sleeps for a second at its end, and each test is a process of its own.
+    env.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1:atexit_sleep_ms=0")
     return env
 
 

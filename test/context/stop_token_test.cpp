@@ -109,13 +109,18 @@ TEST_F(StopToken, ATokenFollowsItsContext) {
 }
 
 TEST_F(StopToken, ATokenOfADeadlineIsStoppedInAGoroutine) {
-  const auto [ctx, cancel] = goro::with_timeout(goro::background(), 2ms);
-  const auto told = goro::make_chan<std::uint64_t>(1);
-  const std::stop_callback callback(goro::to_stop_token(ctx), [told] {
-    goro::sleep_for(1ms);  // it may wait: it is not on the scheduler's stack
-    told.send(goro::goroutine_id());
-  });
-  EXPECT_NE(*told.recv(), 0u);
+  // A deadline that is over before the call-back is there runs it here, in this plain thread: once more, then.
+  std::uint64_t in = 0;
+  for (auto limit = 2ms; in == 0 && limit < 2s; limit *= 8) {
+    const auto [ctx, cancel] = goro::with_timeout(goro::background(), limit);
+    const auto told = goro::make_chan<std::uint64_t>(1);
+    const std::stop_callback callback(goro::to_stop_token(ctx), [told] {
+      goro::sleep_for(1ms);  // it may wait: it is not on the scheduler's stack
+      told.send(goro::goroutine_id());
+    });
+    in = *told.recv();
+  }
+  EXPECT_NE(in, 0u);
 }
 
 TEST_F(StopToken, ACallBackMayCancelAndLetGo) {
