@@ -56,8 +56,7 @@ void stop_at_exit() noexcept {
       const goroutine_state state = g->state.load(std::memory_order_relaxed);
       if (state != goroutine_state::dead && g->stack != nullptr)
         sanitizer::keep_alive(g->stack->bottom, g->stack->size + sizeof(stack_header));
-      if (state == goroutine_state::runnable || state == goroutine_state::parked)
-        sanitizer::keep_alive(g, sizeof *g);
+      if (state != goroutine_state::dead) sanitizer::keep_alive(g, sizeof *g);  // its closure, its name
     }
   }
 }
