@@ -75,7 +75,8 @@ class mutex {
   // Gives the lock back, to be taken by anybody.
   //
   // Throws   std::logic_error ("unlock"): it is not locked. Nothing has changed then.
-  // Waits    never; but after it has handed the lock on, a goroutine lets the one that got it run first.
+  // Waits    never; but a goroutine yields after it has handed the lock on, so that the one that got it runs first,
+  //          and while one that it woke has not come for more than a millisecond.
   // Cost     nobody waits: one atomic read-modify-write.
   // Go       Mutex.Unlock
   void unlock() {

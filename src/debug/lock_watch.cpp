@@ -30,6 +30,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <utility>
 
 namespace goro::detail {
 
@@ -103,13 +104,13 @@ void append_stack(std::string& to, const std::vector<std::uintptr_t>& stack) {
   }
 }
 
-std::string report(const lock_graph& graph, const std::vector<party>& circle) {
+// Of copies, so that no lock operation waits while addr2line runs.
+std::string report(const std::vector<std::pair<party, lock_party>>& circle) {
   std::string text = "goro: deadlock: ";
   text +=
       circle.size() == 1 ? "one waits for itself" : std::to_string(circle.size()) + " wait for each other";
   text += "; the program goes on\n";
-  for (const party p : circle) {
-    const lock_party& who = *graph.find(p);
+  for (const auto& [p, who] : circle) {
     text += '\t';
     append_who(text, p, who);
     text += " wants ";
@@ -150,8 +151,12 @@ void* look_again(void*) {
     }
     w.suspicions.erase(w.suspicions.begin());
     if (!still_stands(w.graph, first)) continue;
-    const std::string text = report(w.graph, first.circle);
+    std::vector<std::pair<party, lock_party>> circle;
+    for (const party p : first.circle) circle.emplace_back(p, *w.graph.find(p));
+    held.unlock();
+    const std::string text = report(circle);
     [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
+    held.lock();
   }
 }
 
