@@ -19,6 +19,7 @@
 #include <ares.h>
 
 #include <algorithm>
+#include <charconv>
 #include <mutex>
 #include <netinet/in.h>
 #include <sys/epoll.h>
@@ -201,9 +202,21 @@ std::vector<net::address> look_up(const context& ctx, std::string_view host, std
                                   std::error_code& ec) {
   ec = ctx.err();
   if (ec) return {};
+  // A number is not for c-ares, which takes 0 for no service.
+  std::uint16_t port = 0;
+  const char* const end = service.data() + service.size();
+  const auto [read_to, error] = std::from_chars(service.data(), end, port);
+  const bool is_number = error == std::errc() && read_to == end;
+  if (error == std::errc::result_out_of_range) {
+    ec = net::errc::bad_address;
+    return {};
+  }
   look_up_under_way one(ec);
   if (ec) return {};
-  return one.run(ctx, std::string(host), std::string(service), ec);
+  auto all = one.run(ctx, std::string(host), is_number ? std::string() : std::string(service), ec);
+  if (is_number)
+    for (net::address& each : all) each = each.with_port(port);
+  return all;
 }
 
 }  // namespace goro::detail
