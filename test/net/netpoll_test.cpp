@@ -155,7 +155,7 @@ TEST_F(Netpoll, ADumpSaysIOWait) {
 }
 
 // No M is left that could be made for the ready one: the poller itself has to come back.
-TEST_F(Netpoll, ThePollerComesBackIfNoThreadCanBeHad) {
+TEST_F(Netpoll, SC35_ThePollerComesBackIfNoThreadCanBeHad) {
   goro::set_max_procs(1);
   auto [client, server] = connect(kind::tcp);
   auto reader = goro::async([&server = server] {
@@ -257,7 +257,7 @@ TEST(NetpollChild, DISABLED_WaitsForAPipeUnderRun) {
   });
 }
 
-TEST_F(Netpoll, WaitingForASocketIsNoDeadlock) {
+TEST_F(Netpoll, SC28_WaitingForASocketIsNoDeadlock) {
   const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun", "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
 }
