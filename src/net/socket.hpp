@@ -33,6 +33,8 @@ class socket_handle {
   void close() noexcept;
 
   int fd() const noexcept { return fd_; }
+  // Closed, and nobody is told of anything any more.
+  bool is_gone() const noexcept { return __atomic_load_n(&gone_, __ATOMIC_ACQUIRE); }
   fd_lock& lock() noexcept { return lock_; }
   pollable& poll() noexcept { return poll_; }
 
@@ -68,6 +70,7 @@ class socket_handle {
   int fd_ = -1;
   pollable poll_;
   fd_lock lock_;
+  bool gone_ = false;
 };
 
 net::address name_of_socket(int fd) noexcept;

@@ -7,8 +7,9 @@
 // passed descriptors, without an event for it: for them there is no such hint.
 #include "net/socket_stream.hpp"
 
+#include <goro/go.hpp>
+
 #include <algorithm>
-#include <climits>
 #include <netinet/in.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -72,11 +73,15 @@ void socket_stream::wait_readable(std::error_code& ec) {
     ec = closed();
     return;
   }
-  (void)socket_.attempt(direction::read, surely_empty(), ec, [](int fd) {
+  if (surely_empty()) {
+    drained_ = false;
+    ec = error_of(socket_.poll().wait(direction::read));  // an event is good enough: no call to look whether it is true
+    return;
+  }
+  (void)socket_.attempt(direction::read, false, ec, [](int fd) {
     char one;
     return ::recv(fd, &one, 1, MSG_PEEK);
   });
-  drained_ = false;
 }
 
 std::size_t socket_stream::write(std::string_view what, std::error_code& ec) {
@@ -164,8 +169,13 @@ bool socket_stream::watch_hangup(hangup_node& node) noexcept {
 }
 
 void socket_stream::forget_hangup(hangup_node& node) noexcept {
-  const fd_use use(socket_.lock());
-  if (use) socket_.poll().forget_hangup(node);
+  while (!socket_.is_gone()) {
+    if (const fd_use use(socket_.lock()); use) {
+      socket_.poll().forget_hangup(node);
+      return;
+    }
+    goro::yield();  // somebody closes it just now; when that is done, nobody is told any more
+  }
 }
 
 }  // namespace goro::detail

@@ -13,8 +13,9 @@
 //       step idle -> ready, task -> ready (event) and task -> idle (deadline, close).
 //   I2  Whoever takes a task out of the word by CAS calls ready for it, once; the task, if its own CAS
 //       to idle fails, therefore parks (contract K1 of park.hpp).
-//   I3  While a task waits with a deadline that is not `never`, `wanted` is true, and `armed`, the time at which the
-//       side's timer fires, is not later than the deadline. armed, wanted and the timer change under `lock`.
+//   I3  While a task waits with a deadline that is not `never`, `armed`, the time at which the side's timer fires, is not
+//       later than the deadline. armed and the timer change under `lock`. A closing descriptor's timer is not armed
+//       again, so release, which has passed the lock after that, can wait for a timer that is just firing.
 //   I4  Blocks are never freed, only used again. An event names block and generation; one of another generation
 //       is for a descriptor that is closed, and is dropped. Should it slip through all the same, it is a
 //       readiness for nothing, which every user of wait() allows for.
@@ -32,8 +33,7 @@
 //
 // Deadlines without a timer a request. A server that sets a deadline for each request moves only the word. The
 // timer is armed by a wait, and only if it would fire later than the deadline. So for deadlines that move later and later
-// it fires once in the time that a deadline is ahead, finds that it came too early, and is armed again
-// if somebody waits. A deadline is over when the clock says so, timer or not: each call looks.
+// it fires once in the time that a deadline is ahead, finds that it came too early, and is armed again. A deadline is over when the clock says so, timer or not: each call looks.
 //
 // Rejected: a lock around the words (two locked instructions more for each event); one timer for both directions
 // (reads and writes have deadlines of their own, and one of them moves as a rule); level-triggered events
@@ -44,6 +44,7 @@
 #include "base/clock.hpp"
 #include "base/lock_rank.hpp"
 #include "sched/epoll.hpp"
+#include "sched/goroutine.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/park.hpp"
 #include "sched/poll_descriptor.hpp"
@@ -110,6 +111,11 @@ void count_out(const poll_descriptor& p) noexcept {
   if (p.fd >= 0) io_waiters.fetch_sub(1, std::memory_order_relaxed);
 }
 
+// A goroutine's M looks when it is out of work. A plain thread has none.
+void attend_from_outside() noexcept {
+  if (current_goroutine() == nullptr && io_is_unattended()) wake_one();  // N1b
+}
+
 }  // namespace
 
 void poll_descriptor::side::on_time(timer_node& node) noexcept {
@@ -123,7 +129,7 @@ void poll_descriptor::side::on_time(timer_node& node) noexcept {
     if (deadline == never) return;
     if (deadline > now_ns()) {
       // It fires now, so room for it is kept, and this cannot fail.
-      if (s.wanted) cover(s, deadline);
+      if (!p.closing.load(std::memory_order_relaxed)) cover(s, deadline);  // I3
       return;
     }
     who = take(s, idle);
@@ -145,6 +151,7 @@ void tell_hung_up(poll_descriptor& p, bool gone) noexcept {
     p.telling = node != nullptr;
   }
   if (node == nullptr) return;
+  count_out(p);
   node->hung_up(*node);  // may take locks of its own
   const spin_guard hold(p.lock);
   p.telling = false;
@@ -158,6 +165,7 @@ int pollable::open_memory() noexcept {
     s.deadline.store(never, std::memory_order_relaxed);
   }
   p->fd = -1;
+  p->told = nullptr;
   p->out_of_order.store(false, std::memory_order_relaxed);
   p->gone = false;
   p->closing.store(false, std::memory_order_release);
@@ -165,16 +173,30 @@ int pollable::open_memory() noexcept {
   return 0;
 }
 
-int pollable::open(int fd) noexcept {
-  if (const int error = open_memory()) return error;
-  d_->fd = fd;
-  if (const int error = epoll_register(fd, *d_)) {
-    d_->fd = -1;
-    release();
+namespace {
+
+int open_with(pollable& self, poll_descriptor*& d, int fd, event_node* node) noexcept {
+  if (const int error = self.open_memory()) return error;
+  d->fd = fd;
+  d->told = node;
+  if (const int error = epoll_register(fd, *d)) {
+    d->fd = -1;
+    self.release();
     return error;
   }
   return 0;
 }
+
+}  // namespace
+
+int pollable::open(int fd) noexcept { return open_with(*this, d_, fd, nullptr); }
+int pollable::open(int fd, event_node& node) noexcept { return open_with(*this, d_, fd, &node); }
+
+io_expected::io_expected() noexcept {
+  io_waiters.fetch_add(1, std::memory_order_seq_cst);  // N1a
+  attend_from_outside();
+}
+io_expected::~io_expected() { io_waiters.fetch_sub(1, std::memory_order_relaxed); }
 
 poll_end pollable::check(direction d) const noexcept { return check_side(*d_, side_of(*d_, d)); }
 
@@ -194,8 +216,7 @@ poll_end pollable::wait(direction d) {
     const std::int64_t deadline = s.deadline.load(std::memory_order_seq_cst);
     if (deadline != never) {
       const spin_guard hold(p.lock);
-      s.wanted = true;  // I3
-      cover(s, deadline);
+      cover(s, deadline);  // I3
     }
     count_in(p);
     if (!s.word.compare_exchange_strong(seen, self.bits(), std::memory_order_seq_cst)) {  // P1
@@ -209,8 +230,8 @@ poll_end pollable::wait(direction d) {
         count_out(p);
         continue;
       }
-    } else if (self.as_goroutine() == nullptr && p.fd >= 0 && io_is_unattended()) {
-      wake_one();  // N1b
+    } else if (p.fd >= 0) {
+      attend_from_outside();
     }
     park(self, wait_reason::io_wait, this);
     count_out(p);
@@ -225,10 +246,15 @@ bool pollable::is_ready(direction d) const noexcept {
 
 bool pollable::is_out_of_order() const noexcept { return d_->out_of_order.load(std::memory_order_acquire); }
 
+// Who watches waits for a descriptor too, so that somebody polls.
 bool pollable::watch_hangup(hangup_node& node) noexcept {
-  const spin_guard hold(d_->lock);
-  if (d_->gone) return false;
-  d_->watcher = &node;
+  {
+    const spin_guard hold(d_->lock);
+    if (d_->gone) return false;
+    if (d_->watcher == nullptr) count_in(*d_);
+    d_->watcher = &node;
+  }
+  if (d_->fd >= 0) attend_from_outside();
   return true;
 }
 
@@ -236,7 +262,10 @@ void pollable::forget_hangup(hangup_node& node) noexcept {
   for (unsigned round = 0;; ++round) {
     {
       const spin_guard hold(d_->lock);
-      if (d_->watcher == &node) d_->watcher = nullptr;
+      if (d_->watcher == &node) {
+        d_->watcher = nullptr;
+        count_out(*d_);
+      }
       if (!d_->telling) return;
     }
     spin_wait(round);
@@ -254,7 +283,6 @@ void pollable::set_deadline(direction d, std::int64_t when) noexcept {
     if (when <= now_ns()) {
       who = take(s, side::idle);
     } else {
-      s.wanted = true;
       try {
         cover(s, when);
       } catch (const std::bad_alloc&) {
@@ -280,17 +308,22 @@ void pollable::close() noexcept {
 void pollable::release() noexcept {
   poll_descriptor* const p = d_;
   d_ = nullptr;
+  p->closing.store(true, std::memory_order_relaxed);
+  for (unsigned round = 0;; ++round) {
+    {
+      const spin_guard hold(p->lock);  // I3; and until the watcher has been told
+      if (p->watcher != nullptr) count_out(*p);
+      p->watcher = nullptr;
+      if (!p->telling) break;
+    }
+    spin_wait(round);
+  }
   for (side& s : p->sides) {
     (void)timer_disarm_sync(s);
     s.armed = never;
-    s.wanted = false;
   }
-  {
-    const spin_guard hold(p->lock);
-    p->watcher = nullptr;
-    p->generation.store(static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),
-                        std::memory_order_release);  // I4
-  }
+  p->generation.store(static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),
+                      std::memory_order_release);  // I4
   const spin_guard hold(blocks_lock);
   p->next_free = free_blocks_;
   free_blocks_ = p;

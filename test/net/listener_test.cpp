@@ -148,7 +148,7 @@ TEST(ListenerChild, DISABLED_DescriptorsRunOut) {
     return got.size();
   });
   ASSERT_TRUE(eventually([&] { return about.load(); }));
-  ASSERT_TRUE(eventually([] { return goro::detail::parked_count(goro::detail::wait_reason::sleep) == 1; }));
+  ASSERT_TRUE(waiting_for_io(1));
   for (const int fd : taken) ::close(fd);
   EXPECT_EQ(accepted.get(), 3u);
 }

@@ -31,6 +31,21 @@ struct hangup_node {
   void (*hung_up)(hangup_node&) noexcept = nullptr;
 };
 
+// Told of every event of a descriptor that stands for many operations, as an io_uring does. Called by whoever polls:
+// short, and must not park.
+struct event_node {
+  void (*event)(event_node&) noexcept = nullptr;
+};
+
+// While one lives, its task waits for what such an event brings, and the netpoller is attended to.
+class io_expected {
+ public:
+  GORO_API io_expected() noexcept;
+  GORO_API ~io_expected();
+  io_expected(const io_expected&) = delete;
+  io_expected& operator=(const io_expected&) = delete;
+};
+
 class pollable {
  public:
   constexpr pollable() noexcept = default;
@@ -38,6 +53,8 @@ class pollable {
   // Registers `fd`, which must be non-blocking, for both directions and for its life. Returns 0, or the errno:
   // EPERM for files that are always ready, ENOMEM, ENOSPC.
   GORO_API int open(int fd) noexcept;
+  // The same, but the node is told in place of those who wait. For good.
+  GORO_API int open(int fd, event_node& node) noexcept;
   // Without a descriptor. Returns 0 or ENOMEM.
   GORO_API int open_memory() noexcept;
 

@@ -44,7 +44,7 @@ class stream {
   GORO_API virtual std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec);
   // `count` bytes of a file, from `offset` on; fewer at its end. By default read and written in pieces.
   GORO_API virtual std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
-  // Waits until read would not have to wait, and takes nothing: so that an idle connection needs no buffer.
+  // Waits until read would not have to wait, as a rule, and takes nothing: so that an idle connection needs no buffer.
   virtual void wait_readable(std::error_code& ec) = 0;
 
   // ns of goro::clock; detail::never is none.
