@@ -7,11 +7,11 @@
 #include <goro/detail/fd_lock.hpp>
 #include <goro/go.hpp>
 
-#include <algorithm>
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
+#include <algorithm>
+#include <cerrno>
 #include <utility>
 
 namespace goro::detail {
@@ -42,7 +42,8 @@ std::int64_t read_once(int fd, char* into, std::size_t size, std::uint64_t offse
   if (cached > 0) return cached;
   if (uring_works()) return uring_read(fd, into, size, offset);
   const ssize_t n = goro::blocking([&] {
-    return offset == at_position ? ::read(fd, into, size) : ::pread(fd, into, size, static_cast<off_t>(offset));
+    return offset == at_position ? ::read(fd, into, size)
+                                 : ::pread(fd, into, size, static_cast<off_t>(offset));
   });
   return n < 0 ? -errno : n;
 }
@@ -50,7 +51,8 @@ std::int64_t read_once(int fd, char* into, std::size_t size, std::uint64_t offse
 std::int64_t write_once(int fd, const char* what, std::size_t size, std::uint64_t offset) {
   if (uring_works()) return uring_write(fd, what, size, offset);
   const ssize_t n = goro::blocking([&] {
-    return offset == at_position ? ::write(fd, what, size) : ::pwrite(fd, what, size, static_cast<off_t>(offset));
+    return offset == at_position ? ::write(fd, what, size)
+                                 : ::pwrite(fd, what, size, static_cast<off_t>(offset));
   });
   return n < 0 ? -errno : n;
 }
@@ -108,7 +110,8 @@ int flags_of(file_mode how) noexcept {
 
 file_engine files_use() noexcept { return uring_works() ? file_engine::io_uring : file_engine::threads; }
 
-file::file(const std::string& path, file_mode how, unsigned permissions) : core_(std::make_unique<file_core>()) {
+file::file(const std::string& path, file_mode how, unsigned permissions)
+    : core_(std::make_unique<file_core>()) {
   do {
     core_->fd = goro::blocking([&] { return ::open(path.c_str(), flags_of(how) | O_CLOEXEC, permissions); });
   } while (core_->fd < 0 && errno == EINTR);
@@ -154,8 +157,8 @@ std::size_t file::read_at(std::span<char> into, std::uint64_t offset) {
 std::size_t file::write(std::string_view what, std::error_code& ec) {
   ec = closed();
   if (core_ == nullptr) return 0;
-  // The position is common to reads and writes, but a turn for both would make a write wait for a slow read; the
-  // kernel moves the position for each of them on its own.
+  // The position is common to reads and writes, but a turn for both would make a write wait for a slow read;
+  // the kernel moves the position for each of them on its own.
   const fd_turn turn(core_->lock, direction::write);
   if (!turn) return 0;
   ec.clear();
@@ -213,6 +216,8 @@ void file::close() noexcept {
   if (core_ != nullptr) core_->close();
 }
 
-int file::native_handle() const noexcept { return core_ == nullptr || core_->lock.is_closed() ? -1 : core_->fd; }
+int file::native_handle() const noexcept {
+  return core_ == nullptr || core_->lock.is_closed() ? -1 : core_->fd;
+}
 
 }  // namespace goro::net

@@ -9,13 +9,13 @@
 #include <goro/detail/duration.hpp>
 #include <goro/net/listener.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <algorithm>
+#include <chrono>
 
 namespace goro::detail {
 
@@ -126,7 +126,8 @@ listener listen(std::string_view text, const listen_options& options, std::error
   if (ec) {
     std::string_view host;
     std::string_view service;
-    if (text.substr(0, 5) == "unix:" || !goro::detail::split_host_port(text, host, service)) return listener();
+    if (text.substr(0, 5) == "unix:" || !goro::detail::split_host_port(text, host, service))
+      return listener();
     const auto all = goro::detail::look_up(background(), host, service, ec);
     if (ec) return listener();
     const auto v4 = std::find_if(all.begin(), all.end(), [](const address& each) { return each.is_v4(); });

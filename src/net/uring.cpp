@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Who submits takes the submission lock for the call into the kernel; who is told of the ring's descriptor (the
-// netpoller), or has just submitted, takes the completion lock, a spin lock, and empties the completion queue.
+// Who submits takes the submission lock for the call into the kernel; who is told of the ring's descriptor
+// (the netpoller), or has just submitted, takes the completion lock, a spin lock, and empties the completion
+// queue.
 //
-// Invariant  An operation is on its waiting task's stack, and is in the kernel from its submission until somebody takes its
+// Invariant  An operation is on its waiting task's stack, and is in the kernel from its submission until
+// somebody takes its
 //            completion out of the queue, who writes the result and notifies; the task does not leave before.
 // Pair       the result is written before notify (a release), read after the wait that takes it (an acquire).
-// No completion is overlooked: the ring's descriptor becomes readable with each completion of a queue that was empty,
-// the set is edge-triggered, and a completion that comes while somebody empties the queue is seen by him or brings
-// another edge, since the queue was empty when it came or he is not through yet.
+// No completion is overlooked: the ring's descriptor becomes readable with each completion of a queue that
+// was empty, the set is edge-triggered, and a completion that comes while somebody empties the queue is seen
+// by him or brings another edge, since the queue was empty when it came or he is not through yet.
 // One ring: what is in the page cache never comes here (file.cpp), and the disk is slower than a lock.
 #include "net/uring.hpp"
 
@@ -17,10 +19,10 @@
 
 #include <goro/detail/pollable.hpp>
 
+#include <liburing.h>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
-#include <liburing.h>
 #include <mutex>
 #include <new>
 
@@ -115,11 +117,13 @@ the_ring& ring() noexcept {
 bool uring_works() noexcept { return ring().works; }
 
 std::int64_t uring_read(int fd, char* into, std::size_t size, std::uint64_t offset) {
-  return ring().run([&](io_uring_sqe* e) { io_uring_prep_read(e, fd, into, static_cast<unsigned>(size), offset); });
+  return ring().run(
+      [&](io_uring_sqe* e) { io_uring_prep_read(e, fd, into, static_cast<unsigned>(size), offset); });
 }
 
 std::int64_t uring_write(int fd, const char* what, std::size_t size, std::uint64_t offset) {
-  return ring().run([&](io_uring_sqe* e) { io_uring_prep_write(e, fd, what, static_cast<unsigned>(size), offset); });
+  return ring().run(
+      [&](io_uring_sqe* e) { io_uring_prep_write(e, fd, what, static_cast<unsigned>(size), offset); });
 }
 
 std::int64_t uring_sync(int fd) {

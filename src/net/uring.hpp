@@ -12,7 +12,8 @@ bool uring_works() noexcept;
 
 inline constexpr std::uint64_t at_position = UINT64_MAX;  // the file's own
 
-// As pread, pwrite and fsync, but the result is negative with the errno. The task waits meanwhile. If uring_works.
+// As pread, pwrite and fsync, but the result is negative with the errno. The task waits meanwhile. If
+// uring_works.
 std::int64_t uring_read(int fd, char* into, std::size_t size, std::uint64_t offset);
 std::int64_t uring_write(int fd, const char* what, std::size_t size, std::uint64_t offset);
 std::int64_t uring_sync(int fd);

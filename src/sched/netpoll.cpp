@@ -4,40 +4,43 @@
 // Each direction has a word:
 //
 //      idle --event--> ready --wait--> idle                 no switch
-//      idle --wait--> task --event--> ready --task--> idle  the event makes the task ready, which takes the word back
-//                     task --deadline, close--> idle        likewise; it looks why
-//                     task --itself--> idle                 it has published itself, looked once more, and does not park
+//      idle --wait--> task --event--> ready --task--> idle  the event makes the task ready
+//                     task --deadline, close--> idle        likewise; the task looks why
+//                     task --itself--> idle                 it has looked once more, and does not park
 //
 // Invariants
-//   I1  Only the one task that fd_lock lets wait for the direction steps idle -> task and ready -> idle; the others
-//       step idle -> ready, task -> ready (event) and task -> idle (deadline, close).
-//   I2  Whoever takes a task out of the word by CAS calls ready for it, once; the task, if its own CAS
-//       to idle fails, therefore parks (contract K1 of park.hpp).
-//   I3  While a task waits with a deadline that is not `never`, `armed`, the time at which the side's timer fires, is not
-//       later than the deadline. armed and the timer change under `lock`. A closing descriptor's timer is not armed
-//       again, so release, which has passed the lock after that, can wait for a timer that is just firing.
-//   I4  Blocks are never freed, only used again. An event names block and generation; one of another generation
-//       is for a descriptor that is closed, and is dropped. Should it slip through all the same, it is a
-//       readiness for nothing, which every user of wait() allows for.
+//   I1  Only the one task that fd_lock lets wait for the direction steps idle -> task and ready -> idle; the
+//       others step idle -> ready, task -> ready (event) and task -> idle (deadline, close).
+//   I2  Whoever takes a task out of the word by CAS calls ready for it, once; the task, if its own CAS to
+//       idle fails, therefore parks (contract K1 of park.hpp).
+//   I3  While a task waits with a deadline that is not `never`, `armed`, the time at which the side's timer
+//       fires, is not later than the deadline. armed and the timer change under `lock`. The timer of a
+//       closing descriptor is not armed again, so release, which has passed the lock after that, can wait
+//       for one that is just firing.
+//   I4  Blocks are never freed, only used again. An event names block and generation; one of another
+//       generation is for a descriptor that is closed, and is dropped. Should it slip through all the same,
+//       it is a readiness for nothing, which every user of wait() allows for.
 //   I5  An event comes from the epoll set only between open() and close(), or is on its way then (I4).
 //
 // Pairs
 //   P1  idle -> task, seq_cst;  then loads of closing and deadline, seq_cst
 //       with closing or deadline stored, seq_cst;  then the word loaded, seq_cst (close, set_deadline).
-//       In the one order of all these either the waiter sees the close or the new deadline, and takes itself back,
-//       or the other side sees the task, and wakes it or has the timer moved.
+//       In the one order of all these either the waiter sees the close or the new deadline, and takes itself
+//       back, or the other side sees the task, and wakes it or has the timer moved.
 //   P2  task -> ready, acq_rel, by the event -> task's exchange: out_of_order, stored before, is visible.
 //   P3  ready -> idle, seq_cst;  then the task looks into the kernel's queue
-//       with the kernel's queue filled;  then the word loaded, seq_cst (an event that finds `ready` leaves it).
-//       Either the task finds in the queue what the event tells of, or the event finds `idle` and makes it ready.
+//       with the kernel's queue filled;  then the word loaded, seq_cst (an event leaves `ready` as it is).
+//       Either the task finds in the queue what the event tells of, or the event finds `idle` and makes
+//       it ready.
 //
-// Deadlines without a timer a request. A server that sets a deadline for each request moves only the word. The
-// timer is armed by a wait, and only if it would fire later than the deadline. So for deadlines that move later and later
-// it fires once in the time that a deadline is ahead, finds that it came too early, and is armed again. A deadline is over when the clock says so, timer or not: each call looks.
+// Deadlines without a timer a request. A server that sets a deadline for each request moves only the word.
+// The timer is armed by a wait, and only if it would fire later than the deadline. So for deadlines that
+// move later and later it fires once in the time that a deadline is ahead, finds that it came too early, and
+// is armed again. A deadline is over when the clock says so, timer or not: each call looks.
 //
-// Rejected: a lock around the words (two locked instructions more for each event); one timer for both directions
-// (reads and writes have deadlines of their own, and one of them moves as a rule); level-triggered events
-// (EPOLL_CTL_MOD for each wait, 1.1 us).
+// Rejected: a lock around the words (two locked instructions more for each event); one timer for both
+// directions (reads and writes have deadlines of their own, and one of them moves as a rule);
+// level-triggered events (EPOLL_CTL_MOD for each wait, 1.1 us).
 // Tests: test/net/deadline_*_test.cpp, test/net/conn_*_test.cpp.
 #include <goro/detail/pollable.hpp>
 
@@ -51,10 +54,10 @@
 #include "sched/timers.hpp"
 #include "sched/wake.hpp"
 
+#include <sys/epoll.h>
 #include <cerrno>
 #include <new>
 #include <stdexcept>
-#include <sys/epoll.h>
 
 namespace goro::detail {
 
@@ -80,7 +83,7 @@ task take(side& s, std::uintptr_t then) noexcept {
 bool has_task(std::uintptr_t word) noexcept { return word != side::idle && word != side::ready; }
 
 poll_end check_side(const poll_descriptor& p, const side& s) noexcept {
-  if (p.closing.load(std::memory_order_seq_cst)) return poll_end::closed;  // P1
+  if (p.closing.load(std::memory_order_seq_cst)) return poll_end::closed;    // P1
   const std::int64_t deadline = s.deadline.load(std::memory_order_seq_cst);  // P1
   if (deadline != never && deadline <= now_ns()) return poll_end::timed_out;
   return poll_end::ready;
@@ -211,7 +214,8 @@ poll_end pollable::wait(direction d) {
       return poll_end::ready;
     }
     if (seen != side::idle)
-      throw std::logic_error("goro: net: two tasks wait for one direction of a descriptor; let them take turns");
+      throw std::logic_error(
+          "goro: net: two tasks wait for one direction of a descriptor; let them take turns");
     const task self = task::current();
     const std::int64_t deadline = s.deadline.load(std::memory_order_seq_cst);
     if (deadline != never) {
@@ -235,7 +239,8 @@ poll_end pollable::wait(direction d) {
     }
     park(self, wait_reason::io_wait, this);
     count_out(p);
-    if (s.word.exchange(side::idle, std::memory_order_seq_cst) == side::ready) return poll_end::ready;  // P2, P3
+    if (s.word.exchange(side::idle, std::memory_order_seq_cst) == side::ready)
+      return poll_end::ready;  // P2, P3
     // By a deadline or a close. If the deadline has been moved since, it has not happened.
   }
 }
@@ -275,7 +280,7 @@ void pollable::forget_hangup(hangup_node& node) noexcept {
 void pollable::set_deadline(direction d, std::int64_t when) noexcept {
   poll_descriptor& p = *d_;
   side& s = side_of(p, d);
-  s.deadline.store(when, std::memory_order_seq_cst);  // P1
+  s.deadline.store(when, std::memory_order_seq_cst);                               // P1
   if (!has_task(s.word.load(std::memory_order_seq_cst)) || when == never) return;  // P1
   task who;
   {

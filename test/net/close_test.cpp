@@ -181,7 +181,9 @@ TEST_P(Close, TheEndIsSeenAfterAShortRead) {
 
 TEST_P(Close, HangupIsTold) {
   struct watch : goro::detail::hangup_node {
-    watch() { hung_up = [](goro::detail::hangup_node& n) noexcept { static_cast<watch&>(n).told = true; }; }
+    watch() {
+      hung_up = [](goro::detail::hangup_node& n) noexcept { static_cast<watch&>(n).told = true; };
+    }
     std::atomic<bool> told{false};
   };
   auto [client, server] = connect(GetParam());
@@ -216,7 +218,8 @@ TEST_F(Peer, KilledProcessEndsTheConnection) {
   const std::string port = std::to_string(l.local_address().port());
   const pid_t child = ::fork();
   if (child == 0) {
-    ::execlp("bash", "bash", "-c", ("exec 3<>/dev/tcp/127.0.0.1/" + port + "; echo hi >&3; read -u 3 line").c_str(),
+    ::execlp("bash", "bash", "-c",
+             ("exec 3<>/dev/tcp/127.0.0.1/" + port + "; echo hi >&3; read -u 3 line").c_str(),
              static_cast<char*>(nullptr));
     ::_exit(1);
   }

@@ -136,10 +136,12 @@ TEST(FileChild, DISABLED_WhereIoUringIsForbidden) {
 }
 
 TEST_F(File, FallsBackToThreads) {
-  const auto off = run_child("/proc/self/exe", {"--gtest_filter=*WithThreads", "--gtest_also_run_disabled_tests"},
-                             {{"GORO_URING", "0"}});
+  const auto off =
+      run_child("/proc/self/exe", {"--gtest_filter=*WithThreads", "--gtest_also_run_disabled_tests"},
+                {{"GORO_URING", "0"}});
   EXPECT_EQ(off.exit_status, 0) << off.out << off.err;
-  const auto forbidden = run_child("/proc/self/exe", {"--gtest_filter=*IoUringIsForbidden", "--gtest_also_run_disabled_tests"});
+  const auto forbidden =
+      run_child("/proc/self/exe", {"--gtest_filter=*IoUringIsForbidden", "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(forbidden.exit_status, 0) << forbidden.out << forbidden.err;
   RecordProperty("engine", net::files_use() == net::file_engine::io_uring ? "io_uring" : "threads");
   std::printf("files use %s here\n", net::files_use() == net::file_engine::io_uring ? "io_uring" : "threads");

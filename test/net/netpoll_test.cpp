@@ -149,7 +149,9 @@ TEST_F(Netpoll, ADumpSaysIOWait) {
   });
   ASSERT_TRUE(waiting_for_io(1));
   const auto all = goro::goroutines();
-  EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const goro::goroutine_info& g) { return g.state == "IO wait"; }), 1);
+  EXPECT_EQ(std::count_if(all.begin(), all.end(),
+                          [](const goro::goroutine_info& g) { return g.state == "IO wait"; }),
+            1);
   server.close();
   s.wait();
 }
@@ -221,8 +223,8 @@ TEST_F(Netpoll, IdleMeansIdleWhileSomebodyWaits) {
     ::getrusage(RUSAGE_SELF, &u);
     return u.ru_nvcsw;
   };
-  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a loop,
-  // because the machine may be slow.
+  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a
+  // loop, because the machine may be slow.
   ASSERT_TRUE(eventually([&] {
     const auto before = switches();
     std::this_thread::sleep_for(500ms);
@@ -258,13 +260,14 @@ TEST(NetpollChild, DISABLED_WaitsForAPipeUnderRun) {
 }
 
 TEST_F(Netpoll, SC28_WaitingForASocketIsNoDeadlock) {
-  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun", "--gtest_also_run_disabled_tests"});
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
 }
 
 TEST_F(Netpoll, WaitingForAPipeInMemoryIsOne) {
-  const auto r =
-      run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForAPipeUnderRun", "--gtest_also_run_disabled_tests"});
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForAPipeUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 2) << r.out << r.err;
   EXPECT_NE(r.err.find("all goroutines are asleep"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find("IO wait"), std::string::npos) << r.err;

@@ -5,10 +5,10 @@
 //   char buffer[4096];
 //   std::size_t n = f.read(buffer);            // 0: the end
 //
-// Through io_uring if this process may use it, else through goro::blocking: files_use() tells. What is in the page
-// cache is read at once either way. Go: os.File.
-// All calls may be made from any goroutine and thread at the same time. read and write move one common position and
-// take turns; read_at and write_at do not touch it and run side by side.
+// Through io_uring if this process may use it, else through goro::blocking: files_use() tells. What is in
+// the page cache is read at once either way. Go: os.File.
+// All calls may be made from any goroutine and thread at the same time. read and write move one common
+// position and take turns; read_at and write_at do not touch it and run side by side.
 #pragma once
 
 #include <cstddef>
@@ -43,7 +43,8 @@ enum class file_mode {
 class file {
  public:
   // Throws   std::system_error. Waits for the open, which file systems may make slow, as goro::blocking does.
-  GORO_API explicit file(const std::string& path, file_mode how = file_mode::read, unsigned permissions = 0666);
+  GORO_API explicit file(const std::string& path, file_mode how = file_mode::read,
+                         unsigned permissions = 0666);
   GORO_API file(file&&) noexcept;
   GORO_API file& operator=(file&&) noexcept;
   GORO_API ~file();
