@@ -71,7 +71,7 @@ void take_event(poll_result& found, const epoll_event& event) noexcept {
   }
   constexpr std::uint64_t pointer = (std::uint64_t{1} << 48) - 1;
   auto& p = *reinterpret_cast<poll_descriptor*>(static_cast<std::uintptr_t>(event.data.u64 & pointer));
-  if (p.generation.load(std::memory_order_acquire) != event.data.u64 >> 48) return;  // I4 of netpoll.cpp
+  if (p.generation.load(std::memory_order_acquire) != event.data.u64 >> 48) return;  // I4, P4 of netpoll.cpp
   if (p.told != nullptr) {
     p.told->event(*p.told);
     return;

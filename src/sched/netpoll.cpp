@@ -32,6 +32,8 @@
 //       with the kernel's queue filled;  then the word loaded, seq_cst (an event leaves `ready` as it is).
 //       Either the task finds in the queue what the event tells of, or the event finds `idle` and makes
 //       it ready.
+//   P4  open: generation, release, before it is in the set -> the event, acquire: what open has written is
+//       visible to who polls. (epoll_ctl and epoll_wait order it too, but say so to nobody.)
 //
 // Deadlines without a timer a request. A server that sets a deadline for each request moves only the word.
 // The timer is armed by a wait, and only if it would fire later than the deadline. So for deadlines that
@@ -182,6 +184,7 @@ int open_with(pollable& self, poll_descriptor*& d, int fd, event_node* node) noe
   if (const int error = self.open_memory()) return error;
   d->fd = fd;
   d->told = node;
+  d->generation.store(d->generation.load(std::memory_order_relaxed), std::memory_order_release);  // P4
   if (const int error = epoll_register(fd, *d)) {
     d->fd = -1;
     self.release();
