@@ -8,6 +8,7 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <memory>
 #include <tuple>
 
@@ -29,17 +30,20 @@ TEST_F(AsioCancel, AS10_TheContextEndsTheOperation) {
   from_both([this] {
     auto [left, right] = connection(io_.context());
     const auto [ctx, cancel] = goro::with_cancel(goro::background());
+    std::atomic<bool> ended{false};
     goro::scope s;
     s.go([&, &in = left, &ctx = ctx] {
       char buffer[8];
       EXPECT_EQ(std::error_code(
                     code_of_failure([&] { in.async_read_some(asio::buffer(buffer), use_goroutine(ctx)); })),
                 canceled);
+      ended = true;
       // The socket is whole.
       EXPECT_EQ(in.async_read_some(asio::buffer(buffer), use_goroutine), 2u);
     });
     ASSERT_TRUE(eventually([] { return waiting() == 1; }));
     cancel();
+    ASSERT_TRUE(eventually([&] { return ended.load(); }));
     asio::async_write(right, asio::buffer("ok", 2), use_goroutine);
     s.wait();
   });
