@@ -16,10 +16,6 @@ case "${1:-test}" in
   clang) needed="$needed libgtest-dev libgmock-dev clang" ;;
   *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, compare or clang" >&2; exit 2 ;;
 esac
-# For what is built on others' libraries; without them it is left out.
-case "${1:-test}" in
-  test|clang) useful="$useful libboost1.81-dev libssl-dev" ;;
-esac
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
   missing=""
