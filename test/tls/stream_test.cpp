@@ -13,6 +13,7 @@
 namespace {
 
 using namespace goro_test;
+using namespace std::string_view_literals;
 
 class TlsStream : public TlsTest {
  protected:
@@ -115,6 +116,7 @@ TEST_F(TlsStream, TL12_AHandshakeEndsWithItsContext) {
     const auto [ctx2, cancel2] = goro::with_timeout(goro::background(), 5ms);
     net::dial_tls(ctx2, mute.local_address().to_string(), client_options(), ec);
     EXPECT_EQ(ec, goro::errc::deadline_exceeded);
+    ends = connection();
     server = net::tls_server(std::move(ends.first), server_options());
     server.set_read_deadline(goro::clock::now() + 5ms);
     char buffer[4];
@@ -141,7 +143,7 @@ TEST_F(TlsStream, TL12_TheContextOfAHandshakeDoesNotLast) {
 TEST_F(TlsStream, TL13_AnythingButTls) {
   from_both([] {
     for (const std::string_view sent :
-         {"GET / HTTP/1.1\r\n\r\n", "\x16\x03\x01\x00\x05hello", "\x15\x03\x01\x00\x02\x02\x28"}) {
+         {"GET / HTTP/1.1\r\n\r\n"sv, "\x16\x03\x01\x00\x05hello"sv, "\x15\x03\x01\x00\x02\x02\x28"sv}) {
       auto ends = connection();
       net::conn server = net::tls_server(std::move(ends.second), server_options());
       ends.first.write(sent);
