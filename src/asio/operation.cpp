@@ -45,7 +45,7 @@
 // Tests: test/asio/{operation,cancel,abandon}_test.cpp, cancel_stress_test.cpp.
 #include <goro/detail/asio_core.hpp>
 
-#include "sched/wake.hpp"
+#include "asio/outside.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/waiter.hpp"
 
@@ -63,13 +63,6 @@ asio_abandoned::~asio_abandoned() = default;
 
 namespace detail {
 namespace {
-
-// While one exists, "all goroutines are asleep" is no deadlock: somebody outside may wake the caller, whom goro
-// does not know as long as it has not called.
-struct waits_outside {
-  waits_outside() noexcept { idle.in_flight.fetch_add(1, std::memory_order_acq_rel); }
-  ~waits_outside() { idle.in_flight.fetch_sub(1, std::memory_order_acq_rel); }
-};
 
 std::uintptr_t name_of(task who) noexcept {
   return who.as_goroutine() != nullptr ? reinterpret_cast<std::uintptr_t>(who.as_goroutine())

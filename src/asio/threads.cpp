@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <goro/detail/asio_core.hpp>
 
+#include "asio/outside.hpp"
+
 #include <goro/wait_group.hpp>
 
 #include <pthread.h>
@@ -47,7 +49,10 @@ asio_threads::~asio_threads() {
 }
 
 void asio_threads::join() noexcept {
-  group_->running.wait();
+  {
+    const waits_outside counted;
+    group_->running.wait();
+  }
   for (std::thread& thread : group_->threads) thread.join();
   group_->threads.clear();
 }

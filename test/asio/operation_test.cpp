@@ -260,4 +260,18 @@ TEST_F(AsioOperation, AS08_ARunnerIsJoined) {
   });
 }
 
+// Were it taken for a deadlock, the process would end.
+TEST_F(AsioOperation, AS09_WaitingForAsioIsNoDeadlock) {
+  EXPECT_EQ(goro::run([] {
+              goro::asio_runner io;
+              asio::steady_timer timer(io.context(), 20ms);
+              timer.async_wait(use_goroutine);
+              timer.expires_after(20ms);
+              timer.async_wait([](error_code) {});
+              io.join();
+              return 3;
+            }),
+            3);
+}
+
 }  // namespace
