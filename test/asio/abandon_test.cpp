@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 namespace {
 
@@ -29,17 +30,18 @@ void wait_on(asio::steady_timer* timer, Token token) {
 
 TEST_F(AsioAbandon, AS20_TheIoContextGoes) {
   auto io = std::make_unique<asio::io_context>();
-  auto timer = std::make_unique<asio::steady_timer>(*io, asio::steady_timer::time_point::max());
+  std::vector<asio::steady_timer> timers;
+  for (int i = 0; i != 5; ++i) timers.emplace_back(*io, asio::steady_timer::time_point::max());
   const auto [ctx, cancel] = goro::with_cancel(goro::background());
   goro::wait_group all;
-  all.go([&] { wait_on(timer.get(), use_goroutine); });
-  all.go([&, &ctx = ctx] { wait_on(timer.get(), use_goroutine(ctx)); });
-  all.go([&] { wait_on(timer.get(), use_goroutine(goro::background())); });
-  all.go([&] { wait_on(timer.get(), asio::as_tuple(use_goroutine)); });
+  all.go([&] { wait_on(&timers[0], use_goroutine); });
+  all.go([&, &ctx = ctx] { wait_on(&timers[1], use_goroutine(ctx)); });
+  all.go([&] { wait_on(&timers[2], use_goroutine(goro::background())); });
+  all.go([&] { wait_on(&timers[3], asio::as_tuple(use_goroutine)); });
   error_code ec;
-  all.go([&] { wait_on(timer.get(), use_goroutine[ec]); });
+  all.go([&] { wait_on(&timers[4], use_goroutine[ec]); });
   ASSERT_TRUE(eventually([] { return waiting() == 5; }));
-  timer.reset();  // its operations are completions now, which nobody runs
+  timers.clear();  // their operations are completions now, which nobody runs
   io.reset();
   all.wait();
 }
@@ -96,7 +98,8 @@ TEST_F(AsioAbandon, AS22_AHandlerThatIsDropped) {
 
 TEST_F(AsioAbandon, AS22_ARunnerThatEnds) {
   std::optional<goro::asio_runner> io(std::in_place, 2);
-  std::optional<asio::steady_timer> timer(std::in_place, io->context(), asio::steady_timer::time_point::max());
+  std::optional<asio::steady_timer> timer(std::in_place, io->context(),
+                                          asio::steady_timer::time_point::max());
   goro::wait_group all;
   all.go([&] { wait_on(&*timer, use_goroutine); });
   ASSERT_TRUE(eventually([] { return waiting() == 1; }));
