@@ -49,7 +49,10 @@ inline std::pair<tcp::socket, tcp::socket> connection(asio::io_context& io) {
   tcp::acceptor acceptor(io, loopback());
   tcp::socket client(io);
   client.connect(acceptor.local_endpoint());
-  return {std::move(client), acceptor.accept()};
+  client.set_option(tcp::no_delay(true));
+  tcp::socket server = acceptor.accept();
+  server.set_option(tcp::no_delay(true));
+  return {std::move(client), std::move(server)};
 }
 
 // Runs `body` in a goroutine, and then in a plain thread.
