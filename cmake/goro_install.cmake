@@ -3,7 +3,12 @@
 # that an installed tree may be moved.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS goro EXPORT goro_targets
+get_property(goro_extra GLOBAL PROPERTY goro_extra_libraries)
+set(goro_targets goro)
+foreach(room IN LISTS goro_extra)
+  list(APPEND goro_targets goro_${room})
+endforeach()
+install(TARGETS ${goro_targets} EXPORT goro_targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
         RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -12,6 +17,7 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/goro DESTINATION ${CMAKE_INSTALL
 
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/goro)
 install(EXPORT goro_targets FILE goro_targets.cmake NAMESPACE goro:: DESTINATION ${package_folder})
+string(JOIN " " goro_components runtime ${goro_extra})
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/goro-config.cmake.in
                               ${PROJECT_BINARY_DIR}/goro-config.cmake
                               INSTALL_DESTINATION ${package_folder}
@@ -45,3 +51,15 @@ else()
 endif()
 configure_file(${PROJECT_SOURCE_DIR}/cmake/goro.pc.in ${PROJECT_BINARY_DIR}/goro.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/goro.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+foreach(goro_pc_room IN LISTS goro_extra)
+  set(goro_pc_requires goro)
+  foreach(lower IN LISTS goro_over_${goro_pc_room})
+    if(lower IN_LIST goro_extra)
+      string(APPEND goro_pc_requires ", goro-${lower}")
+    endif()
+  endforeach()
+  list(TRANSFORM goro_needs_${goro_pc_room} PREPEND "-l" OUTPUT_VARIABLE goro_pc_needs)
+  string(JOIN " " goro_pc_needs ${goro_pc_needs})
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/goro-room.pc.in ${PROJECT_BINARY_DIR}/goro-${goro_pc_room}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/goro-${goro_pc_room}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

@@ -5,6 +5,7 @@
 #include "sched/hooks.hpp"
 #include "sched/locked_thread.hpp"
 #include "sched/machine.hpp"
+#include "sched/netpoll.hpp"
 #include "sched/place.hpp"
 #include "sched/procs.hpp"
 #include "sched/runtime.hpp"
@@ -69,6 +70,7 @@ void check_all_asleep() noexcept {
   // A P that is not idle is in somebody's hands, perhaps with work; who puts it down looks again.
   if (idle.idle_processors.load(std::memory_order_relaxed) < processor_count()) return;
   if (idle.in_flight.load(std::memory_order_acquire) != 0) return;
+  if (somebody_waits_for_io()) return;
   if (plain_threads() > 1) return;  // run's caller is one, if it is a plain thread
   if (earliest_timer() != never || visible_work(now_ns()) != visible::nothing) return;
   fatal_text text;

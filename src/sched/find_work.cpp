@@ -4,6 +4,7 @@
 #include "base/arch/cpu.hpp"
 #include "base/clock.hpp"
 #include "sched/machine.hpp"
+#include "sched/netpoll.hpp"
 #include "sched/procs.hpp"
 #include "sched/run_order.hpp"
 #include "sched/wake.hpp"
@@ -181,6 +182,7 @@ goroutine* find_work(machine* m) noexcept {
       if (m->p != p) continue;
     }
     if (g == nullptr) g = take_global_share(p);
+    if (g == nullptr && io_is_unattended() && poll_and_ready() != 0) g = take_own(p, true);
     if (g == nullptr) g = look_elsewhere(m);
     if (g != nullptr) {
       if (m->spinning) found_work(m);

@@ -7,7 +7,7 @@
 //      or a share if the own ring is empty
 //   3  run_next, own ring
 //   4  global queue, a fair share
-//   5  (the netpoller's place)
+//   5  the netpoller, if somebody waits for a descriptor and no M sleeps in it (netpoll.hpp)
 //   6  other Ps, from a random one on: half of a ring; their expired timers
 //   7  give up the P and sleep (wake.hpp)
 // A run_order, if somebody has set one, chooses in place of 2 and 3 (run_order.hpp).

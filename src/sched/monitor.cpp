@@ -10,6 +10,7 @@
 #include "sched/hooks.hpp"
 #include "sched/kernel_state.hpp"
 #include "sched/machine.hpp"
+#include "sched/netpoll.hpp"
 #include "sched/procs.hpp"
 #include "sched/wake.hpp"
 #include "sched/width.hpp"
@@ -31,6 +32,8 @@ constexpr std::int64_t slice = 10 * ms;
 constexpr std::int64_t longest_turn = 1 * ms;
 constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
+constexpr std::int64_t poll_soon = 500 * us;  // nobody's look at the netpoller for so long: an idle P's M is to
+constexpr std::int64_t poll_after = 4 * ms;   // … and if none is idle, the monitor looks itself
 constexpr std::int64_t quiet_before_sleep = 100 * ms;
 
 constinit std::atomic<std::uint32_t> bell{0};           // futex word: the monitor's waits
@@ -102,8 +105,9 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     w.told_blocking = false;
     return false;
   }
-  const bool waits = somebody_waits(p, now);
+  bool waits = somebody_waits(p, now);
   if ((owner & 1) != 0) {
+    if (!idle_too && io_is_unattended()) waits = true;  // the M that gets the P will poll
     const std::uint64_t blocks = p.block_calls.load(std::memory_order_relaxed);
     const bool long_enough = w.told_blocking && w.blocks == blocks;  // still the same call
     const bool first_time = !w.told_blocking;
@@ -162,11 +166,24 @@ void start_waiting_machines() noexcept {
   }
 }
 
+// For how long somebody has waited for a descriptor while nobody looked at the netpoller.
+std::int64_t io_neglected_for(std::int64_t now) noexcept {
+  static constinit std::uint32_t seen = 0;
+  static constinit std::int64_t seen_at = 0;
+  const std::uint32_t polls = io_polls.load(std::memory_order_relaxed);
+  if (polls != seen || !io_is_unattended()) {
+    seen = polls;
+    seen_at = now;
+  }
+  return now - seen_at;
+}
+
 struct verdict {
   bool busy = false;     // some P is not idle
   bool acted = false;
   bool still = false;    // a P stands still while others wait
   std::int64_t first_timer = never;  // of Ps that stand still, and of idle ones if nobody keeps time
+  std::int64_t io_neglected = 0;
   bool pressed = false;  // somebody waits; or all Ps are busy, and timers run
 };
 
@@ -196,7 +213,9 @@ verdict one_round(std::int64_t now) noexcept {
   }
   const bool idle_too = idle.idle_processors.load(std::memory_order_relaxed) != 0;
   v.pressed = waiting || (timers && !idle_too);
-  if (v.busy && idle_too && visible_work(now) == visible::work) wake_one();  // a due timer, for one
+  v.io_neglected = io_neglected_for(now);
+  if (v.busy && idle_too && (v.io_neglected >= poll_soon || visible_work(now) == visible::work))
+    wake_one();  // a due timer, for one
   return v;
 }
 
@@ -244,6 +263,10 @@ void rounds() noexcept {
       pause = std::min(pause * 2, v.pressed ? 1 * ms : slowest);
     }
     if (v.pressed || tiny) pause = std::min(pause, 1 * ms);
+    if (v.busy && io_is_unattended()) {
+      pause = std::min(pause, poll_after);
+      if (v.io_neglected >= poll_after && poll_and_ready() != 0) pause = quickest;  // that may need a P
+    }
     if (now >= next_second) {
       next_second = now + 1000 * ms;
       follow_cpu_limit();

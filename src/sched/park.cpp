@@ -165,6 +165,16 @@ void ready_batch::flush() noexcept {
   many_ = false;
 }
 
+void ready_batch::flush_here() noexcept {
+  if (count_ == 0 || many_) return flush();
+  const runtime_section here;
+  processor* const p = here.p();
+  if (p == nullptr) return flush();
+  for (std::size_t i = 0; i != count_; ++i) p->push(batch_[i]);
+  count_ = 0;
+  if (idle.idle_processors.load(std::memory_order_relaxed) != 0) wake_one_for(p);
+}
+
 void yield_now() noexcept {
   goroutine* const g = current_goroutine();
   if (g == nullptr) {

@@ -41,6 +41,8 @@ class ready_batch {
 
   void add(task t) noexcept;
   void flush() noexcept;
+  // The same, but to the caller's P, if it has one, as ready() does it: another M is woken only for plenty.
+  void flush_here() noexcept;
 
  private:
   void flush_to_all() noexcept;

@@ -31,6 +31,14 @@ class task {
     return (bits_ & 1) == 0 ? nullptr : reinterpret_cast<thread_waiter*>(bits_ & ~std::uintptr_t{1});
   }
 
+  // As a word, for protocols that compare and swap it; never 0 or 2 for somebody.
+  std::uintptr_t bits() const noexcept { return bits_; }
+  static task from_bits(std::uintptr_t bits) noexcept {
+    task t;
+    t.bits_ = bits;
+    return t;
+  }
+
  private:
   std::uintptr_t bits_ = 0;
 };

@@ -7,6 +7,7 @@
 #include "sched/deadlock.hpp"
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
+#include "sched/netpoll.hpp"
 #include "sched/procs.hpp"
 #include "sched/width.hpp"
 
@@ -55,6 +56,7 @@ void unlink_machine(machine* m) noexcept {
   m->idle = false;
   idle.idle_machines.store(idle.idle_machines.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   if (idle.timekeeper.load(std::memory_order_relaxed) == m) idle.timekeeper.store(nullptr, std::memory_order_relaxed);
+  if (idle.poller.load(std::memory_order_relaxed) == m) idle.poller.store(nullptr, std::memory_order_relaxed);
 }
 
 void push_machine(machine* m) noexcept {
@@ -69,19 +71,36 @@ void own(machine* m, processor* p) noexcept {
   p->owner.store(reinterpret_cast<std::uintptr_t>(m), std::memory_order_release);
 }
 
+// Under idle.lock: m is to go on with p.
+void hand(machine* m, processor* p, bool spinning) noexcept {
+  unlink_machine(m);
+  m->handed = p;
+  m->spinning = spinning;
+}
+
+// The poller, when there is no other thread to be had: N2 of netpoll.hpp.
+bool run_on_poller(processor* p, bool spinning) noexcept {
+  {
+    const spin_guard hold(idle.lock);
+    machine* const m = idle.poller.load(std::memory_order_relaxed);
+    if (m == nullptr) return false;
+    hand(m, p, spinning);
+  }
+  count_wake();
+  break_poller();
+  return true;
+}
+
 // Starts some M on p, an idle one or a new one. False: no thread to be had, p is still the caller's.
 bool run_on_some_machine(processor* p, bool spinning) noexcept {
   machine* m;
   {
     const spin_guard hold(idle.lock);
     m = idle.machines;
-    if (m != nullptr) {
-      unlink_machine(m);
-      m->handed = p;
-      m->spinning = spinning;
-    }
+    if (m != nullptr && m == idle.poller.load(std::memory_order_relaxed)) m = m->idle_link;
+    if (m != nullptr) hand(m, p, spinning);
   }
-  if (m == nullptr) return start_machine(p, spinning);
+  if (m == nullptr) return start_machine(p, spinning) || run_on_poller(p, spinning);
   count_wake();
   m->sleep.unpark();
   return true;
@@ -145,6 +164,8 @@ void hand_off(processor* p) noexcept {
     wake_one();
   else if (first != never)
     wake_for_timer(first);  // the M that gave the P up may have been the one to keep time
+  else if (io_is_unattended())
+    wake_one();  // … or to poll: N1 of netpoll.hpp
 }
 
 visible visible_work(std::int64_t now) noexcept {
@@ -224,9 +245,40 @@ bool release_and_sleep(machine* m, bool although_work) noexcept {
   return sleep_until_given(m);
 }
 
+namespace {
+
+// The sleep of the poller. True: it has a P, or is told to end.
+bool poll_until_given(machine* m, std::int64_t deadline) noexcept {
+  poll_result found;
+  poll_io(found, deadline);
+  set_coarse_now(monotonic_ns());
+  bool go_on = true;
+  {
+    const spin_guard hold(idle.lock);
+    if (idle.poller.load(std::memory_order_relaxed) == m) idle.poller.store(nullptr, std::memory_order_relaxed);
+    if (m->handed != nullptr) {
+      own(m, m->handed);
+      m->handed = nullptr;
+    } else if (m->told_to_end) {
+    } else if (processor* const p = found.count != 0 || deadline <= now_ns() ? pop_processor() : nullptr) {
+      unlink_machine(m);
+      own(m, p);
+    } else {
+      if (idle.timekeeper.load(std::memory_order_relaxed) == m) idle.timekeeper.store(nullptr, std::memory_order_relaxed);
+      go_on = false;  // all Ps are busy: theirs
+    }
+  }
+  make_ready(found);
+  if (found.count != 0 && !go_on) call_monitor();
+  return go_on;
+}
+
+}  // namespace
+
 bool sleep_until_given(machine* m) noexcept {
   for (;;) {
     std::int64_t deadline = never;
+    bool polls = false;
     {
       const spin_guard hold(idle.lock);
       if (m->handed == nullptr && !m->told_to_end) {
@@ -237,9 +289,15 @@ bool sleep_until_given(machine* m) noexcept {
             idle.timekeeper.store(m, std::memory_order_relaxed);
             idle.timekeeper_until = deadline = first;
           }
+          polls = io_is_unattended();  // N1d
+          if (polls) idle.poller.store(m, std::memory_order_relaxed);
         }
         if (deadline == never) check_all_asleep();
       }
+    }
+    if (polls) {
+      if (poll_until_given(m, deadline)) return !m->told_to_end;
+      continue;
     }
     const bool token = m->sleep.park_until(deadline);
     set_coarse_now(monotonic_ns());
@@ -281,11 +339,12 @@ int reap_idle_machines(int keep) noexcept {
     machine* m;
     {
       const spin_guard hold(idle.lock);
-      if (idle.idle_machines.load(std::memory_order_relaxed) <= keep) return ended;
-      m = idle.machines;  // the coldest that is not the timekeeper is the last
-      for (machine* each = m; each != nullptr; each = each->idle_link)
-        if (each != idle.timekeeper.load(std::memory_order_relaxed)) m = each;
-      if (m == idle.timekeeper.load(std::memory_order_relaxed)) return ended;
+      const machine* const poller = idle.poller.load(std::memory_order_relaxed);
+      if (idle.idle_machines.load(std::memory_order_relaxed) <= keep + (poller != nullptr ? 1 : 0)) return ended;
+      m = nullptr;  // the coldest that has no duty is the last
+      for (machine* each = idle.machines; each != nullptr; each = each->idle_link)
+        if (each != idle.timekeeper.load(std::memory_order_relaxed) && each != poller) m = each;
+      if (m == nullptr) return ended;
       unlink_machine(m);
       m->told_to_end = true;
     }
