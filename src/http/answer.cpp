@@ -23,7 +23,7 @@ constexpr std::size_t worth_no_copy = 16u << 10;    // bytes of a body that are 
 constexpr std::size_t most_at_once = 1u << 20;      // bytes of one write, each of which has the idle time-out
 constexpr std::size_t most_discarded = 256u << 10;  // bytes of a body that the handler did not read
 
-using sending = http_exchange::sending;
+using how_sent = http_exchange::sending;
 
 [[noreturn]] void throw_gone(const char* call) {
   throw std::system_error(std::make_error_code(std::errc::connection_reset),
@@ -125,7 +125,7 @@ const goro::context& http_connection::context() {
 
 net::conn http_connection::hijack(std::string& read_ahead) {
   http_exchange& x = *x_;
-  if (x.how != sending::nothing || hijacked_away_)
+  if (x.how != how_sent::nothing || hijacked_away_)
     throw std::logic_error("goro: http::response_writer::hijack: the response has begun, or the connection was taken "
                            "already; take it first, and once");
   if (!x.out.empty() && !send()) throw_gone("response_writer::hijack");
@@ -153,7 +153,7 @@ void http_connection::read_more_body() {
     x.keep_alive = false;
     throw http::status_error(status_of(x.parser.fault()), text_of(x.parser.fault()));
   }
-  if (x.expects_continue && x.how == sending::nothing) x.out += "HTTP/1.1 100 Continue\r\n\r\n";
+  if (x.expects_continue && x.how == how_sent::nothing) x.out += "HTTP/1.1 100 Continue\r\n\r\n";
   x.expects_continue = false;
   if (hijacked_away_ || broken_ || (!x.out.empty() && !send())) throw_gone("request::body");
   (void)set_limit(in_future(core_.options.idle_timeout));
@@ -226,7 +226,7 @@ void http_connection::start_response(bool whole) {
 // What is buffered of the body goes to what is to be sent, as the response says that bodies are.
 void http_connection::frame_content(bool last) {
   http_exchange& x = *x_;
-  const bool chunked = x.how == sending::chunked && !x.is_head();
+  const bool chunked = x.how == how_sent::chunked && !x.is_head();
   if (!x.content.empty()) {
     if (chunked) {
       append_hex(x.out, x.content.size());
@@ -246,7 +246,7 @@ void http_connection::write(std::string_view part) {
   if (has_no_body(x.status))
     throw std::logic_error("goro: http::response_writer::write: a response with status 204 or 304 has no body; "
                            "choose another status, or write nothing");
-  if (x.how != sending::nothing && x.declared && x.written + part.size() > *x.declared)
+  if (x.how != how_sent::nothing && x.declared && x.written + part.size() > *x.declared)
     throw std::logic_error("goro: http::response_writer::write: more than the Content-Length that was set");
   x.written += part.size();
   if (x.is_head()) return;
@@ -257,7 +257,7 @@ void http_connection::write(std::string_view part) {
 void http_connection::flush() {
   http_exchange& x = *x_;
   if (hijacked_away_) return;
-  if (x.how == sending::nothing) start_response(false);
+  if (x.how == how_sent::nothing) start_response(false);
   frame_content(false);
   if (!x.out.empty() && !send()) throw_gone("response_writer::flush");
 }
@@ -266,7 +266,7 @@ void http_connection::flush() {
 void http_connection::finish() {
   http_exchange& x = *x_;
   std::string_view behind;
-  if (x.how == sending::nothing) {
+  if (x.how == how_sent::nothing) {
     start_response(true);
     if (x.content.size() >= worth_no_copy && x.in.empty())
       behind = x.content;
@@ -321,9 +321,9 @@ void http_connection::refuse(int status, std::string_view text) {
 // it cannot be taken for a whole one.
 void http_connection::answer_failure(const std::exception_ptr& error) {
   http_exchange& x = *x_;
-  if (x.how != sending::nothing) {
+  if (x.how != how_sent::nothing) {
     x.keep_alive = false;
-    x.how = sending::until_close;
+    x.how = how_sent::until_close;
     x.content.clear();
     return;
   }

@@ -83,7 +83,7 @@ void http_connection::break_off() noexcept {
 
 // ---- a request comes
 
-// False: there will be none.
+// Until the first bytes of a request are in the buffer. False: there will be none.
 bool http_connection::await_request() {
   if (x_ && !x_->in.empty()) {  // it is here already
     (void)set_limit(in_future(core_.options.header_timeout));
@@ -93,32 +93,32 @@ bool http_connection::await_request() {
     x_->recycle();
     x_.reset();
   }
-  bool undisturbed = fresh_ || set_limit(in_future(core_.options.idle_timeout, idle));
-  if (undisturbed && !fresh_ && core_.is_draining()) {  // L3
-    (void)set_limit(busy);
-    if (broken_ || !last_look()) return false;
-  } else if (undisturbed) {
+  if (!fresh_ && !set_limit(in_future(core_.options.idle_timeout, idle)) && broken_) return false;
+  std::size_t n = 0;
+  const bool last = !fresh_ && core_.is_draining();  // L3
+  if (!last) {
     std::error_code ec;
     conn_.wait_readable(ec);
-    undisturbed = set_limit(busy);
-    if (ec && undisturbed) return false;  // the client is gone
-    if (ec && broken_by_ == timed_out) return false;
+    if (!ec) {
+      x_ = core_.exchanges.get();
+      n = fill(ec);
+    }
   }
+  const bool undisturbed = set_limit(in_future(core_.options.header_timeout));
   if (broken_) return false;
-  // Who drains has thought it idle. It may have been, and a request may come all the same.
-  if (!undisturbed && !last_look()) return false;
-  x_ = core_.exchanges.get();
-  (void)set_limit(in_future(core_.options.header_timeout));
-  return !broken_;
+  // Who drains has thought it idle. It may have been, and a request come all the same.
+  if (n == 0 && (last || (!undisturbed && broken_by_ == drained))) n = last_look();
+  return n != 0;
 }
 
-// Whether there is something to read, now.
-bool http_connection::last_look() {
+// What there is to read now, if anything.
+std::size_t http_connection::last_look() {
+  if (!x_) x_ = core_.exchanges.get();
   std::error_code ec;
   conn_.set_read_deadline(clock::now() + last_look_takes);
-  conn_.wait_readable(ec);
+  const std::size_t n = fill(ec);
   conn_.set_read_deadline(time_point::max());
-  return !ec;
+  return n;
 }
 
 std::size_t http_connection::fill(std::error_code& ec) {

@@ -78,7 +78,7 @@ class http_connection {
   bool set_limit(std::int64_t limit) noexcept;
 
   bool await_request();
-  bool last_look();
+  std::size_t last_look();
   bool read_head();
   bool is_acceptable();
   bool respond();

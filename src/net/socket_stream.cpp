@@ -72,10 +72,14 @@ void socket_stream::wait_readable(std::error_code& ec) {
     ec = closed();
     return;
   }
-  (void)socket_.attempt(direction::read, surely_empty(), ec, [](int fd) {
-    char one;
-    return ::recv(fd, &one, 1, MSG_PEEK);
-  });
+  if (surely_empty()) {
+    ec = error_of(socket_.poll().wait(direction::read));  // the event will do: no call to make sure
+  } else {
+    (void)socket_.attempt(direction::read, false, ec, [](int fd) {
+      char one;
+      return ::recv(fd, &one, 1, MSG_PEEK);
+    });
+  }
   drained_ = false;
 }
 

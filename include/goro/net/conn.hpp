@@ -96,7 +96,7 @@ class conn {
   GORO_API std::size_t send_file(int file, std::uint64_t offset, std::size_t count);
   GORO_API std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
 
-  // Waits until a read would not wait; takes nothing.
+  // Waits until a read would not wait, as a rule; takes nothing. No system call if the last read has emptied it.
   GORO_API void wait_readable();
   GORO_API void wait_readable(std::error_code& ec);
 
