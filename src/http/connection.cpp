@@ -29,7 +29,9 @@ http_connection::http_connection(server_core& core, net::conn conn) noexcept
 
 http_connection::~http_connection() {
   core_.remove(*this);  // before the conn goes
-  if (x_) end_context();
+  if (!x_) return;
+  end_context();
+  x_->recycle();  // what this client has sent is not the next one's
 }
 
 void http_connection::run() {

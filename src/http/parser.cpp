@@ -30,9 +30,9 @@ bool has_odd_line(std::string_view data, std::size_t from, std::size_t to) noexc
 
 // Whether the first line ends with HTTP/<digit>.<digit>: another version, and not another protocol.
 bool names_a_version(std::string_view line) noexcept {
-  const std::size_t length = line.find("\r\n");
-  if (length == std::string_view::npos || length < 8) return false;
-  line = line.substr(0, length);
+  const std::size_t length = line.find('\n');
+  if (length == std::string_view::npos || length < 9 || line[length - 1] != '\r') return false;
+  line = line.substr(0, length - 1);
   const std::string_view end = line.substr(line.size() - 8);
   return end.substr(0, 5) == "HTTP/" && is_digit(end[5]) && end[6] == '.' && is_digit(end[7]);
 }
