@@ -7,4 +7,6 @@
 #include <goro/net/dial.hpp>
 #include <goro/net/error.hpp>
 #include <goro/net/listener.hpp>
+#include <goro/net/pipe.hpp>
 #include <goro/net/stream.hpp>
+#include <goro/net/udp.hpp>

@@ -8,11 +8,13 @@
 #include <memory>
 #include <system_error>
 
+namespace goro {
+class context;
+}
+
 namespace goro::detail {
 
-class canceller;
-
-// Waits until it stands, has failed, or `cancel` (null: never) says so.
-std::unique_ptr<net::stream> connect_to(const net::address& at, canceller* cancel, std::error_code& ec);
+// Waits until it stands, has failed, or ctx is done.
+std::unique_ptr<net::stream> connect_to(const context& ctx, const net::address& at, std::error_code& ec);
 
 }  // namespace goro::detail

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Listening sockets. What accept gives inherits TCP_NODELAY and keep-alive from the listener, so an accepted
 // connection costs accept4 and epoll_ctl, and no setsockopt.
+#include "net/resolver.hpp"
 #include "net/socket_stream.hpp"
 
 #include <goro/clock.hpp>
+#include <goro/context.hpp>
 #include <goro/net/listener.hpp>
 #include <goro/time.hpp>
 
@@ -123,10 +125,15 @@ namespace goro::net {
 
 listener listen(std::string_view text, const listen_options& options, std::error_code& ec) {
   address at = address::parse(text, ec);
-  if (ec && text.substr(0, 10) == "localhost:") {
-    at = address::parse("127.0.0.1:" + std::string(text.substr(10)), ec);
+  if (ec) {
+    std::string_view host;
+    std::string_view service;
+    if (text.substr(0, 5) == "unix:" || !goro::detail::split_host_port(text, host, service)) return listener();
+    const auto all = goro::detail::look_up(background(), host, service, ec);
+    if (ec) return listener();
+    const auto v4 = std::find_if(all.begin(), all.end(), [](const address& each) { return each.is_v4(); });
+    at = v4 != all.end() ? *v4 : all.front();
   }
-  if (ec) return listener();
   const int family = at.is_unix() ? AF_UNIX : at.is_v6() ? AF_INET6 : AF_INET;
   int fd = ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd < 0 && errno == EAFNOSUPPORT && at.is_v6() && at.host() == "::") {  // a kernel without IPv6

@@ -20,6 +20,7 @@
 #include <span>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 
 #include <goro/clock.hpp>
@@ -30,11 +31,16 @@
 
 namespace goro::detail {
 
-// Buffers as Boost.Asio has them: one, or a sequence; each with data() and size().
+// Buffers as Boost.Asio has them: one, with data() and size(), or a sequence of such.
 template <class B>
-concept one_buffer = requires(const B& b) {
+concept raw_memory = requires(const B& b) {
   static_cast<const void*>(b.data());
   { b.size() } -> std::convertible_to<std::size_t>;
+};
+template <class B>
+concept buffer_sequence = requires(const B& b) {
+  requires raw_memory<std::remove_cvref_t<decltype(*b.begin())>>;
+  b.end();
 };
 
 struct raw_buffer {
@@ -45,7 +51,7 @@ struct raw_buffer {
 // The first that is not empty.
 template <class Buffers>
 raw_buffer first_buffer(const Buffers& buffers) {
-  if constexpr (one_buffer<Buffers>) {
+  if constexpr (!buffer_sequence<Buffers>) {
     return {const_cast<void*>(static_cast<const void*>(buffers.data())), buffers.size()};
   } else {
     for (auto&& each : buffers)
@@ -161,7 +167,7 @@ class conn {
   GORO_API std::size_t some_in(goro::detail::raw_buffer into, std::error_code& ec);
   template <class Buffers>
   std::size_t some_out(const Buffers& buffers, std::error_code& ec) {
-    if constexpr (goro::detail::one_buffer<Buffers>) {
+    if constexpr (!goro::detail::buffer_sequence<Buffers>) {
       return write(std::string_view(static_cast<const char*>(buffers.data()), buffers.size()), ec);
     } else {
       std::string_view pieces[16];
