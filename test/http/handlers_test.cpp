@@ -73,6 +73,7 @@ TEST_F(HttpHandlers, AnExceptionIsAnsweredAndReported) {
 
 TEST_F(HttpHandlers, WithoutOnErrorTheUncaughtHandlerIsTold) {
   static std::atomic<int> told{0};
+  told = 0;
   const auto before = goro::set_uncaught_handler([](const goro::goroutine_info&, std::exception_ptr) { ++told; });
   {
     web_server web;

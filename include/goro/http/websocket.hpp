@@ -70,9 +70,9 @@ class websocket {
 
   // The next message. Nothing: the peer has closed it, or we have and its answer came; close_code() says how.
   //
-  // Throws   std::system_error: errc::canceled (ctx, or the server is to stop), connection_reset, protocol_error: what
-  //          the peer sent is no WebSocket, too long or not UTF-8; it has been told why. After any of them the socket
-  //          is closed.
+  // Throws   std::system_error: what ctx is done for, after which it can be called again, nothing being lost;
+  //          errc::canceled if the server is to stop; connection_reset; protocol_error or message_size: what the peer
+  //          sent is no WebSocket or not UTF-8, or is too long, and it has been told so. After these it is over.
   // Waits    for a whole message.
   GORO_API std::optional<message> read();
   GORO_API std::optional<message> read(const goro::context& ctx);
