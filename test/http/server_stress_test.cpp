@@ -4,6 +4,9 @@
 
 #include <goro/net/pipe.hpp>
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <atomic>
 #include <string>
 #include <vector>
@@ -81,7 +84,11 @@ TEST_P(HttpServerStress, StoppingLosesNoAcceptedRequest) {
 }
 
 TEST_P(HttpServerStress, AThousandClientsAreServedAtOnce) {
-  const int clients = scaled(250);  // at four Ps: a thousand
+  const int clients = scaled(1000);
+  rlimit files{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &files), 0);
+  files.rlim_cur = std::min<rlim_t>(files.rlim_max, 8192);  // two descriptors a client
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &files), 0);
   web_server web;
   web.server.handle("GET /{n}", [](auto& w, auto& r) { w.write(r.path_value("n")); });
   web.start();
