@@ -73,7 +73,7 @@ void visit(room& r, websocket socket) {
   goro::scope both;
   both.go([&, inbox = inbox] {
     try {
-      for (const std::string text : inbox) socket.write(text);
+      for (const std::string& text : inbox) socket.write(text);
       socket.close(1000, "goodbye");
     } catch (const std::system_error&) {  // he is gone; the reader sees it as well
     }
