@@ -21,6 +21,7 @@ constexpr std::size_t most_buffered = 64u << 10;    // bytes of a body before it
 constexpr std::size_t most_coalesced = 64u << 10;   // bytes of answers to pipelined requests
 constexpr std::size_t worth_no_copy = 16u << 10;    // bytes of a body that are sent from where they are
 constexpr std::size_t most_at_once = 1u << 20;      // bytes of one write, each of which has the idle time-out
+constexpr std::size_t body_read = 32u << 10;        // bytes of one read of a body
 constexpr std::size_t most_discarded = 256u << 10;  // bytes of a body that the handler did not read
 
 using how_sent = http_exchange::sending;
@@ -158,7 +159,7 @@ void http_connection::read_more_body() {
   if (hijacked_away_ || broken_ || (!x.out.empty() && !send())) throw_gone("request::body");
   (void)set_limit(in_future(core_.options.idle_timeout));
   std::error_code ec;
-  const std::size_t n = broken_ ? 0 : fill(ec);
+  const std::size_t n = broken_ ? 0 : fill(ec, body_read);
   const bool in_time = set_limit(busy);
   if (n != 0 && !broken_) return;
   x.keep_alive = false;

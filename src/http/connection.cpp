@@ -103,7 +103,7 @@ bool http_connection::await_request() {
     conn_.wait_readable(ec);
     if (!ec) {
       x_ = core_.exchanges.get();
-      n = fill(ec);
+      n = fill(ec, first_read);
     }
   }
   const bool undisturbed = set_limit(in_future(core_.options.header_timeout));
@@ -118,14 +118,13 @@ std::size_t http_connection::last_look() {
   if (!x_) x_ = core_.exchanges.get();
   std::error_code ec;
   conn_.set_read_deadline(clock::now() + last_look_takes);
-  const std::size_t n = fill(ec);
+  const std::size_t n = fill(ec, first_read);
   conn_.set_read_deadline(time_point::max());
   return n;
 }
 
-std::size_t http_connection::fill(std::error_code& ec) {
-  const std::span<char> room = x_->in.room(first_read);
-  const std::size_t n = conn_.read(room, ec);
+std::size_t http_connection::fill(std::error_code& ec, std::size_t room) {
+  const std::size_t n = conn_.read(x_->in.room(room), ec);
   x_->in.filled(n);
   return n;
 }
@@ -152,7 +151,7 @@ bool http_connection::read_head() {
       if (!send() || !set_limit(in_future(core_.options.header_timeout))) return false;
     }
     std::error_code ec;
-    if (fill(ec) != 0) continue;
+    if (fill(ec, first_read) != 0) continue;
     if (!set_limit(busy) && broken_by_ == timed_out && !broken_ && begun) refuse(408, "the request did not come in time");
     return false;
   }

@@ -91,7 +91,7 @@ class http_connection {
   void end_context() noexcept;
   void linger() noexcept;
 
-  std::size_t fill(std::error_code& ec);
+  std::size_t fill(std::error_code& ec, std::size_t room);
   void read_more_body();
   void start_response(bool whole);
   void frame_content(bool last);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A request and its response while they are at work, with the buffers of their connection: what an idle connection
-// has not. Exchanges are kept in stock and used again, so that a request allocates nothing as a rule.
+// has not. Exchanges are kept in stock and used again, so that a request allocates little.
 #pragma once
 
 #include <goro/http/server.hpp>
