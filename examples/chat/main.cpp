@@ -90,9 +90,8 @@ void add_routes(goro::http::server& web, room& r) {
     w.headers().set("Content-Type", "text/html; charset=utf-8");
     w.write(page);
   });
-  web.handle("GET /socket", [&](auto& w, auto& request) {
-    visit(r, websocket::accept(w, request, {.max_message = 4096}));
-  });
+  web.handle("GET /socket",
+             [&](auto& w, auto& request) { visit(r, websocket::accept(w, request, {.max_message = 4096})); });
 }
 
 void serve(std::string_view address) {
@@ -119,7 +118,8 @@ int check() {
   // Each visitor speaks once, and hears until all have been heard.
   constexpr int visitors = 20;
   std::vector<websocket> sockets;
-  for (int i = 0; i != visitors; ++i) sockets.push_back(websocket::dial(goro::background(), "ws://" + at + "/socket"));
+  for (int i = 0; i != visitors; ++i)
+    sockets.push_back(websocket::dial(goro::background(), "ws://" + at + "/socket"));
   std::vector<int> heard(visitors);
   {
     goro::scope all;
@@ -140,7 +140,9 @@ int check() {
   while (sockets[0].read()) {
   }
   good = good && sockets[0].close_code() == 1001;  // the server has said that it stops
-  std::printf(good ? "ok: %d visitors heard each other, and the server's goodbye\n" : "FAILED: chat with %d visitors\n", visitors);
+  std::printf(good ? "ok: %d visitors heard each other, and the server's goodbye\n"
+                   : "FAILED: chat with %d visitors\n",
+              visitors);
   return good ? 0 : 1;
 }
 

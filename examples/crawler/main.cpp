@@ -35,7 +35,8 @@ std::string_view origin_of(std::string_view url) {
 std::string resolved(std::string_view page_url, std::string_view link) {
   const std::string_view origin = origin_of(page_url);
   link = link.substr(0, link.find('#'));
-  if (link.empty() || link.find_first_of(" <>\n") != std::string_view::npos || link.substr(0, 2) == "//") return "";
+  if (link.empty() || link.find_first_of(" <>\n") != std::string_view::npos || link.substr(0, 2) == "//")
+    return "";
   if (link.front() == '/') return std::string(origin).append(link);
   if (link.find(':') != std::string_view::npos) return origin_of(link) == origin ? std::string(link) : "";
   std::string folder(page_url.substr(0, page_url.find_first_of("?#")));
@@ -85,7 +86,8 @@ class crawl {
     try {
       const http::response page = client_.get(ctx, url);
       if (page.status >= 400) fault = "status " + std::to_string(page.status);
-      if (page.headers.get("Content-Type").value_or("").substr(0, 9) == "text/html") links = links_of(url, page.body);
+      if (page.headers.get("Content-Type").value_or("").substr(0, 9) == "text/html")
+        links = links_of(url, page.body);
       if (const auto where = page.headers.get("Location"); where && page.status / 100 == 3)
         if (std::string link = resolved(url, *where); !link.empty()) links.push_back(std::move(link));
     } catch (const std::system_error& e) {
@@ -117,8 +119,8 @@ void draw(crawl& c, const goro::context& until) {
   do {
     const std::size_t known = std::max<std::size_t>(c.known(), 1);
     const int done = static_cast<int>(static_cast<std::size_t>(c.visited()) * width / known);
-    std::fprintf(stderr, "\r[%.*s%*s] %d of %zu", done, "########################################", width - done, "",
-                 c.visited(), known);
+    std::fprintf(stderr, "\r[%.*s%*s] %d of %zu", done, "########################################",
+                 width - done, "", c.visited(), known);
   } while (tick.c().recv(until));
   std::fprintf(stderr, "\r%*s\r", width + 30, "");
 }
@@ -151,7 +153,8 @@ int check() {
     const int n = std::atoi(std::string(r.path_value("n")).c_str());
     w.headers().set("Content-Type", "text/html");
     if (n >= 16) return w.write("a leaf, with a link back: <a href=\"/page/1#top\">up</a>");
-    w.write("<a href=\"" + std::to_string(2 * n) + "\">left</a> <a href=\"/page/" + std::to_string(2 * n + 1) + "\">right</a>");
+    w.write("<a href=\"" + std::to_string(2 * n) + "\">left</a> <a href=\"/page/" +
+            std::to_string(2 * n + 1) + "\">right</a>");
     w.write("<a href=\"http://elsewhere.example/\">not ours</a> <a href=\"mailto:a@b\">nor this</a>");
     if (n == 3) w.write("<a href=\"/missing\">broken</a> <a href=\"/moved\">moved</a>");
   });
@@ -172,7 +175,8 @@ int check() {
   }
   stop();
   served.get();
-  std::printf(good ? "ok: each page was visited once, 4 at a time, and the broken link found\n" : "FAILED: the crawler\n");
+  std::printf(good ? "ok: each page was visited once, 4 at a time, and the broken link found\n"
+                   : "FAILED: the crawler\n");
   return good ? 0 : 1;
 }
 

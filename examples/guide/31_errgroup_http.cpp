@@ -19,7 +19,8 @@ std::error_code fetch_all(const std::vector<std::string>& urls, std::vector<goro
   for (std::size_t i = 0; i != urls.size(); ++i)
     group.go([&, i, ctx = ctx] {
       results[i] = goro::http::get(ctx, urls[i]);
-      if (results[i].status != 200) throw std::system_error(std::make_error_code(std::errc::no_message), urls[i]);
+      if (results[i].status != 200)
+        throw std::system_error(std::make_error_code(std::errc::no_message), urls[i]);
     });
   std::error_code error;
   group.wait(error);
@@ -62,10 +63,13 @@ int main() {
       const guide::stopwatch watch;
       error = fetch_all({at + "/page/1", at + "/slow", at + "/bad"}, results);
       const auto how = slow_ended.recv();
-      std::printf("a bad one beside one that takes an hour: \"%s\" after %.1f ms; the server's handler ended with \"%s\"\n",
-                  error.message().c_str(), watch.ms(), how->message().c_str());
+      std::printf(
+          "a bad one beside one that takes an hour: \"%s\" after %.1f ms; the server's handler ended with "
+          "\"%s\"\n",
+          error.message().c_str(), watch.ms(), how->message().c_str());
       outcome.expect(error == std::errc::no_message, "wait gives the error of the one that failed");
-      outcome.expect(*how == goro::errc::canceled, "the slow request was cancelled, down to the server's handler");
+      outcome.expect(*how == goro::errc::canceled,
+                     "the slow request was cancelled, down to the server's handler");
       stop();
       served.get();
     }

@@ -64,8 +64,8 @@ int main() {
       (void)goro::http::get(goro::background(), "http://" + at + "/");  // the server is at work
       const std::size_t leaked = visit("/leaking", requests);
       const std::size_t left = visit("/watching", 0);
-      std::printf("%zu clients that went away left %zu goroutines; with the request's context, %zu\n", requests, leaked,
-                  left);
+      std::printf("%zu clients that went away left %zu goroutines; with the request's context, %zu\n",
+                  requests, leaked, left);
       outcome.expect(leaked == requests, "each request of the first handler leaks a goroutine");
       outcome.expect(left == 0, "the second one leaves none");
       database.close();  // what the leaked ones wait for: this program ends without them

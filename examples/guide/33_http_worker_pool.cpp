@@ -66,7 +66,8 @@ result storm(const std::string& at, const std::string& path) {
         goro::net::conn c = goro::net::dial(goro::background(), at);
         c.write("GET " + path + " HTTP/1.1\r\nHost: guide\r\nConnection: close\r\n\r\n");
         char answer[512];
-        if (const std::size_t n = c.read(answer); std::string(answer, n).find(" 200 ") != std::string::npos) ++answered;
+        if (const std::size_t n = c.read(answer); std::string(answer, n).find(" 200 ") != std::string::npos)
+          ++answered;
       });
   }
   r.ms = watch.ms();
@@ -105,8 +106,10 @@ int main() {
       const result pooled = storm(at, "/pool");
       const result each = storm(at, "/each");
       std::printf("%d clients at once, 10 ms of work each:\n", clients);
-      std::printf("  16 workers        %4d at once, %7.1f ms for all, %+.1f MiB\n", pooled.at_once, pooled.ms, pooled.mib);
-      std::printf("  a goroutine each  %4d at once, %7.1f ms for all, %+.1f MiB more\n", each.at_once, each.ms, each.mib);
+      std::printf("  16 workers        %4d at once, %7.1f ms for all, %+.1f MiB\n", pooled.at_once, pooled.ms,
+                  pooled.mib);
+      std::printf("  a goroutine each  %4d at once, %7.1f ms for all, %+.1f MiB more\n", each.at_once,
+                  each.ms, each.mib);
       outcome.expect(pooled.answered == clients && each.answered == clients, "all are answered");
       outcome.expect(pooled.at_once <= 16, "the pool never does more than 16 at once");
       outcome.expect(pooled.ms >= 10.0 * clients / 16, "so the last one waits for all the others");

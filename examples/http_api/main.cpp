@@ -59,7 +59,9 @@ std::optional<std::string> text_of(std::string_view json) {
     switch (json[at]) {
       case 'n': text += '\n'; break;
       case 't': text += '\t'; break;
-      case '"': case '\\': case '/': text += json[at]; break;
+      case '"':
+      case '\\':
+      case '/': text += json[at]; break;
       default: return std::nullopt;
     }
   }
@@ -86,7 +88,8 @@ class notes {
     const std::lock_guard hold(lock_);
     std::string text = "[";
     for (const auto& [id, note] : all_)
-      text += (text.size() > 1 ? "," : "") + ("{\"id\":" + std::to_string(id)) + ",\"text\":" + quoted(note) + "}";
+      text += (text.size() > 1 ? "," : "") + ("{\"id\":" + std::to_string(id)) + ",\"text\":" + quoted(note) +
+              "}";
     return text + "]\n";
   }
 
@@ -178,14 +181,19 @@ int check() {
     ++failed;
   };
   const auto none = goro::background();
-  const http::response made = http::post(none, at + "/notes", "application/json", "{\"text\": \"say \\\"hi\\\"\"}");
+  const http::response made =
+      http::post(none, at + "/notes", "application/json", "{\"text\": \"say \\\"hi\\\"\"}");
   expect(made.status == 201 && made.body == "{\"id\":1,\"text\":\"say \\\"hi\\\"\"}\n", "a note is made");
-  expect(http::get(none, at + std::string(made.headers.get("Location").value_or(""))).body == made.body, "and found where it is said to be");
-  expect(http::get(none, at + "/notes").body == "[{\"id\":1,\"text\":\"say \\\"hi\\\"\"}]\n", "and in the list");
-  expect(http::post(none, at + "/notes", "application/json", "[]").status == 400, "what is no note is refused");
+  expect(http::get(none, at + std::string(made.headers.get("Location").value_or(""))).body == made.body,
+         "and found where it is said to be");
+  expect(http::get(none, at + "/notes").body == "[{\"id\":1,\"text\":\"say \\\"hi\\\"\"}]\n",
+         "and in the list");
+  expect(http::post(none, at + "/notes", "application/json", "[]").status == 400,
+         "what is no note is refused");
   expect(http::get(none, at + "/notes/x").status == 404, "and a note that is not there");
   http::client client;
-  expect(client.send(none, "PUT", at + "/notes", {}, "").headers.get("Allow") == "GET, HEAD, POST", "PUT is not known");
+  expect(client.send(none, "PUT", at + "/notes", {}, "").headers.get("Allow") == "GET, HEAD, POST",
+         "PUT is not known");
   expect(client.send(none, "DELETE", at + "/notes/1", {}, "").status == 204, "a note is taken away");
   expect(http::get(none, at + "/notes/1").status == 404, "and is gone");
   auto slow = goro::async([&] { return http::get(none, at + "/slow").status; });
@@ -193,7 +201,8 @@ int check() {
   ::kill(::getpid(), SIGTERM);
   expect(slow.get() == 200, "a request under way is answered although the server stops");
   served.get();
-  std::printf(failed == 0 ? "ok: the API did all that it promises, and stopped at SIGTERM\n" : "http_api failed\n");
+  std::printf(failed == 0 ? "ok: the API did all that it promises, and stopped at SIGTERM\n"
+                          : "http_api failed\n");
   return failed;
 }
 

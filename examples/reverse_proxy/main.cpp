@@ -25,8 +25,9 @@ namespace http = goro::http;
 
 // What belongs to one connection, and not to the message that goes over it (RFC 9110, 7.6.1).
 bool is_of_the_connection(std::string_view name) {
-  for (const std::string_view hop : {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
-                                     "trailer", "transfer-encoding", "upgrade", "content-length", "expect"})
+  for (const std::string_view hop :
+       {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer",
+        "transfer-encoding", "upgrade", "content-length", "expect"})
     if (name.size() == hop.size() && std::equal(name.begin(), name.end(), hop.begin(), [](char a, char b) {
           return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b;
         }))
@@ -131,8 +132,8 @@ int check() {
   for (http::server* s : {&one, &two}) {
     s->handle("/", [name = s == &one ? "one" : "two"](auto& w, auto& r) {
       w.headers().set("X-Server", name);
-      w.write(std::string(r.method()) + " " + std::string(r.target()) + " " + std::string(r.body()) + " for " +
-              std::string(r.headers().get("X-Forwarded-For").value_or("nobody")));
+      w.write(std::string(r.method()) + " " + std::string(r.target()) + " " + std::string(r.body()) +
+              " for " + std::string(r.headers().get("X-Forwarded-For").value_or("nobody")));
     });
     s->listen("127.0.0.1:0");
   }
@@ -175,7 +176,8 @@ int check() {
   expect(back == "esolc flah", "the answer comes although our side has ended");
   stop();
   all.wait();
-  std::printf(failed == 0 ? "ok: HTTP went to both servers in turn, and TCP half-closed\n" : "reverse_proxy failed\n");
+  std::printf(failed == 0 ? "ok: HTTP went to both servers in turn, and TCP half-closed\n"
+                          : "reverse_proxy failed\n");
   return failed;
 }
 
@@ -184,7 +186,8 @@ int check() {
 int main(int argc, char** argv) {
   const std::string_view first = argc > 1 ? argv[1] : "";
   if (first != "--check" && argc < 3) {
-    std::fprintf(stderr, "usage: reverse_proxy LISTEN http://HOST:PORT... | LISTEN tcp:HOST:PORT | --check\n");
+    std::fprintf(stderr,
+                 "usage: reverse_proxy LISTEN http://HOST:PORT... | LISTEN tcp:HOST:PORT | --check\n");
     return 2;
   }
   return goro::run([&] {

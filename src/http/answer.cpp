@@ -27,8 +27,9 @@ constexpr std::size_t most_discarded = 256u << 10;  // bytes of a body that the 
 using how_sent = http_exchange::sending;
 
 [[noreturn]] void throw_gone(const char* call) {
-  throw std::system_error(std::make_error_code(std::errc::connection_reset),
-                          std::string("goro: http::") + call + ": the client is gone; request::context() tells in time");
+  throw std::system_error(
+      std::make_error_code(std::errc::connection_reset),
+      std::string("goro: http::") + call + ": the client is gone; request::context() tells in time");
 }
 
 bool has_no_body(int status) noexcept { return status == 204 || status == 304; }
@@ -47,10 +48,12 @@ bool http_connection::is_acceptable() {
   x.raw_path = parts->path;
   x.raw_query = parts->query;
   auto path = percent_decoded(x.raw_path);
-  if (!path || path->find('\0') != std::string::npos) return refuse(400, "the path is not well-formed"), false;
+  if (!path || path->find('\0') != std::string::npos)
+    return refuse(400, "the path is not well-formed"), false;
   x.path = std::move(*path);
   if (const auto expect = x.head.fields.get("Expect"); expect && x.head.http_1_1) {
-    if (!equal_ignoring_case(*expect, "100-continue")) return refuse(417, "what is expected is not known"), false;
+    if (!equal_ignoring_case(*expect, "100-continue"))
+      return refuse(417, "what is expected is not known"), false;
     x.expects_continue = !x.parser.done() && x.in.empty();
   }
   return true;
@@ -127,8 +130,9 @@ const goro::context& http_connection::context() {
 net::conn http_connection::hijack(std::string& read_ahead) {
   http_exchange& x = *x_;
   if (x.how != how_sent::nothing || hijacked_away_)
-    throw std::logic_error("goro: http::response_writer::hijack: the response has begun, or the connection was taken "
-                           "already; take it first, and once");
+    throw std::logic_error(
+        "goro: http::response_writer::hijack: the response has begun, or the connection was taken "
+        "already; take it first, and once");
   if (!x.out.empty() && !send()) throw_gone("response_writer::hijack");
   (void)context();
   conn_.get()->forget_hangup(x.watch);
@@ -218,8 +222,8 @@ void http_connection::start_response(bool whole) {
                              "\" and more was written; leave it out, and it is counted");
   }
   const bool untold = !x.parser.done() && x.expects_continue;
-  const std::uint64_t left = x.head.content_length.value_or(0) - std::min<std::uint64_t>(
-                                 x.head.content_length.value_or(0), x.body.size());
+  const std::uint64_t left = x.head.content_length.value_or(0) -
+                             std::min<std::uint64_t>(x.head.content_length.value_or(0), x.body.size());
   if (untold || left > most_discarded) x.keep_alive = false;
   begin_response(x, whole ? std::optional<std::uint64_t>(x.written) : std::nullopt);
 }
@@ -245,8 +249,9 @@ void http_connection::write(std::string_view part) {
   if (part.empty()) return;
   if (broken_) throw_gone("response_writer::write");
   if (has_no_body(x.status))
-    throw std::logic_error("goro: http::response_writer::write: a response with status 204 or 304 has no body; "
-                           "choose another status, or write nothing");
+    throw std::logic_error(
+        "goro: http::response_writer::write: a response with status 204 or 304 has no body; "
+        "choose another status, or write nothing");
   if (x.how != how_sent::nothing && x.declared && x.written + part.size() > *x.declared)
     throw std::logic_error("goro: http::response_writer::write: more than the Content-Length that was set");
   x.written += part.size();

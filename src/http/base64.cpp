@@ -33,12 +33,15 @@ std::array<unsigned char, 20> sha1(std::string_view bytes) {
     std::uint32_t w[80];
     for (std::size_t i = 0; i != 16; ++i) {
       w[i] = 0;
-      for (std::size_t k = 0; k != 4; ++k) w[i] = w[i] << 8 | static_cast<unsigned char>(padded[block + 4 * i + k]);
+      for (std::size_t k = 0; k != 4; ++k)
+        w[i] = w[i] << 8 | static_cast<unsigned char>(padded[block + 4 * i + k]);
     }
     for (std::size_t i = 16; i != 80; ++i) w[i] = std::rotl(w[i - 3] ^ w[i - 8] ^ w[i - 14] ^ w[i - 16], 1);
     std::uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
     for (std::size_t i = 0; i != 80; ++i) {
-      const std::uint32_t f = i < 20 ? (b & c) | (~b & d) : i < 40 || i >= 60 ? b ^ c ^ d : (b & c) | (b & d) | (c & d);
+      const std::uint32_t f = i < 20              ? (b & c) | (~b & d)
+                              : i < 40 || i >= 60 ? b ^ c ^ d
+                                                  : (b & c) | (b & d) | (c & d);
       constexpr std::uint32_t k[] = {0x5a827999, 0x6ed9eba1, 0x8f1bbcdc, 0xca62c1d6};
       const std::uint32_t t = std::rotl(a, 5) + f + e + k[i / 20] + w[i];
       e = d;
@@ -54,7 +57,8 @@ std::array<unsigned char, 20> sha1(std::string_view bytes) {
     h[4] += e;
   }
   std::array<unsigned char, 20> digest{};
-  for (std::size_t i = 0; i != 20; ++i) digest[i] = static_cast<unsigned char>(h[i / 4] >> (24 - 8 * (i % 4)));
+  for (std::size_t i = 0; i != 20; ++i)
+    digest[i] = static_cast<unsigned char>(h[i / 4] >> (24 - 8 * (i % 4)));
   return digest;
 }
 

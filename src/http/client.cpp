@@ -34,7 +34,8 @@ bool is_redirection(int status) noexcept {
 }
 
 [[noreturn]] void refuse(const std::string& what, const char* remedy) {
-  throw std::system_error(std::make_error_code(std::errc::invalid_argument), "goro: http::client: " + what + "; " + remedy);
+  throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                          "goro: http::client: " + what + "; " + remedy);
 }
 
 [[noreturn]] void fail(const std::error_code& ec, std::string_view method, const url& u) {
@@ -56,13 +57,14 @@ class client_core {
  private:
   using connections = std::vector<client_connection>;
 
-  http::response send_once(const goro::context& ctx, std::string_view method, const url& u, const http::fields& headers,
-                           std::string_view body);
+  http::response send_once(const goro::context& ctx, std::string_view method, const url& u,
+                           const http::fields& headers, std::string_view body);
   std::optional<client_connection> take_idle(const std::string& origin);
   void keep(const std::string& origin, client_connection c);
 
   goro::mutex lock_;
-  std::map<std::string, connections> idle_;  // by scheme, host and port; the last used is the last; under lock_
+  std::map<std::string, connections>
+      idle_;  // by scheme, host and port; the last used is the last; under lock_
 };
 
 // The one that was used last, if it is still good. Those that are not are let go, outside the lock.
@@ -122,7 +124,8 @@ http::response client_core::send(const goro::context& from, std::string_view met
   if (!is_token(method)) refuse("\"" + printable(method) + "\" is no method", "use GET, POST and the like");
   std::optional<url> at = parse_url(text, fault);
   if (!at || (at->scheme != "http" && at->scheme != "https"))
-    refuse("\"" + printable(text) + "\" " + (at ? "is not http:// or https://" : fault), "write http://host/path");
+    refuse("\"" + printable(text) + "\" " + (at ? "is not http:// or https://" : fault),
+           "write http://host/path");
   goro::context ctx = from;
   cancel_func end;
   if (options.timeout > duration::zero()) std::tie(ctx, end) = with_timeout(from, options.timeout);
@@ -172,14 +175,17 @@ client& common_client() {
 client::client(client_options options) : core_(new goro::detail::client_core(options)) {}
 client::~client() { delete core_; }
 
-response client::get(const goro::context& ctx, std::string_view url) { return core_->send(ctx, "GET", url, {}, {}); }
-response client::send(const goro::context& ctx, std::string_view method, std::string_view url, const fields& headers,
-                      std::string_view body) {
+response client::get(const goro::context& ctx, std::string_view url) {
+  return core_->send(ctx, "GET", url, {}, {});
+}
+response client::send(const goro::context& ctx, std::string_view method, std::string_view url,
+                      const fields& headers, std::string_view body) {
   return core_->send(ctx, method, url, headers, body);
 }
 
 response get(const goro::context& ctx, std::string_view url) { return common_client().get(ctx, url); }
-response post(const goro::context& ctx, std::string_view url, std::string_view content_type, std::string_view body) {
+response post(const goro::context& ctx, std::string_view url, std::string_view content_type,
+              std::string_view body) {
   fields headers;
   headers.set("Content-Type", content_type);
   return common_client().send(ctx, "POST", url, headers, body);

@@ -8,8 +8,8 @@
 #include <goro/errc.hpp>
 #include <goro/net/dial.hpp>
 
-#include <cerrno>
 #include <sys/socket.h>
+#include <cerrno>
 
 namespace goro::detail {
 
@@ -49,13 +49,15 @@ net::conn connect_for(const goro::context& ctx, const url& u) {
   return net::dial(ctx, u.address());
 }
 
-std::string request_text(std::string_view method, const url& u, const http::fields& headers, std::string_view body) {
+std::string request_text(std::string_view method, const url& u, const http::fields& headers,
+                         std::string_view body) {
   std::string text;
   text.reserve(256 + body.size());
   text.append(method).append(" ").append(u.target).append(" HTTP/1.1\r\n");
   if (!headers.contains("Host")) text.append("Host: ").append(u.authority()).append("\r\n");
   for (const auto [name, value] : headers) {
-    if (equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding")) continue;
+    if (equal_ignoring_case(name, "Content-Length") || equal_ignoring_case(name, "Transfer-Encoding"))
+      continue;
     text.append(name).append(": ").append(value).append("\r\n");
   }
   if (!headers.contains("User-Agent")) text += "User-Agent: goro\r\n";
@@ -96,7 +98,8 @@ bool client_connection::round_trip(const goro::context& ctx, std::string_view te
   return good;
 }
 
-bool client_connection::read_response(bool is_head, std::uint64_t max_body, http::response& r, std::error_code& ec) {
+bool client_connection::read_response(bool is_head, std::uint64_t max_body, http::response& r,
+                                      std::error_code& ec) {
   message_head head;
   message_parser parser;
   for (;;) {
@@ -107,8 +110,9 @@ bool client_connection::read_response(bool is_head, std::uint64_t max_body, http
         const std::size_t n = parser.put(in_.view(), &r.body);
         in_.used(n);
         if (parser.fault() != parse_fault::none) {
-          ec = std::make_error_code(parser.fault() == parse_fault::body_too_large ? std::errc::message_size
-                                                                                  : std::errc::protocol_error);
+          ec =
+              std::make_error_code(parser.fault() == parse_fault::body_too_large ? std::errc::message_size
+                                                                                 : std::errc::protocol_error);
           return false;
         }
         if (n == 0) break;

@@ -21,7 +21,8 @@ namespace goro::detail {
 net::conn connect_for(const goro::context& ctx, const url& u);
 
 // The head of a request, with what must be in it and is not among `headers`.
-std::string request_text(std::string_view method, const url& u, const http::fields& headers, std::string_view body);
+std::string request_text(std::string_view method, const url& u, const http::fields& headers,
+                         std::string_view body);
 
 class client_connection {
  public:

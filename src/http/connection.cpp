@@ -15,7 +15,7 @@ namespace goro::detail {
 
 namespace {
 
-constexpr std::size_t first_read = 4096;                 // bytes; most requests fit
+constexpr std::size_t first_read = 4096;  // bytes; most requests fit
 constexpr auto last_look_takes = std::chrono::milliseconds(2);
 constexpr auto lingers = std::chrono::seconds(1);
 constexpr std::size_t most_lingering = 1u << 20;  // bytes
@@ -73,7 +73,8 @@ void http_connection::check_time(std::int64_t now, std::int64_t fresh_until) noe
 void http_connection::drain() noexcept {
   hijacked_();
   std::int64_t seen = limit_.load(std::memory_order_seq_cst);  // L3
-  if (seen > 0 && (seen & idle) != 0 && limit_.compare_exchange_strong(seen, drained, std::memory_order_seq_cst))
+  if (seen > 0 && (seen & idle) != 0 &&
+      limit_.compare_exchange_strong(seen, drained, std::memory_order_seq_cst))
     conn_.set_deadline(time_point::min());
 }
 
@@ -152,7 +153,8 @@ bool http_connection::read_head() {
     }
     std::error_code ec;
     if (fill(ec, first_read) != 0) continue;
-    if (!set_limit(busy) && broken_by_ == timed_out && !broken_ && begun) refuse(408, "the request did not come in time");
+    if (!set_limit(busy) && broken_by_ == timed_out && !broken_ && begun)
+      refuse(408, "the request did not come in time");
     return false;
   }
   fresh_ = false;

@@ -101,7 +101,7 @@ class http_connection {
   net::conn conn_;
   exchange_handle x_;  // empty while it is idle
   std::atomic<std::int64_t> limit_;
-  cancel_func hijacked_;  // the context's, once hijacked; under the list's lock
+  cancel_func hijacked_;        // the context's, once hijacked; under the list's lock
   std::int64_t broken_by_ = 0;  // timed_out, drained or closed, of the last set_limit that was not true
   bool fresh_ = true;           // no request has come yet
   bool broken_ = false;         // a send has failed, or the client is gone

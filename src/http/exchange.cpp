@@ -29,8 +29,8 @@ std::string http_date_of(std::time_t when) {
   char text[64];
   const int n = std::snprintf(text, sizeof text, "%s, %02d %s %04d %02d:%02d:%02d GMT",
                               days[static_cast<unsigned>(t.tm_wday) % 7], t.tm_mday,
-                              months[static_cast<unsigned>(t.tm_mon) % 12], t.tm_year + 1900, t.tm_hour, t.tm_min,
-                              t.tm_sec);
+                              months[static_cast<unsigned>(t.tm_mon) % 12], t.tm_year + 1900, t.tm_hour,
+                              t.tm_min, t.tm_sec);
   return {text, static_cast<std::size_t>(n)};
 }
 

@@ -66,9 +66,8 @@ void fields::add_checked(std::string_view name, std::string_view value) {
 }
 
 std::size_t fields::erase(std::string_view name) noexcept {
-  return std::erase_if(places_, [&](const place& p) {
-    return detail::equal_ignoring_case(of(p).name, name);
-  });
+  return std::erase_if(places_,
+                       [&](const place& p) { return detail::equal_ignoring_case(of(p).name, name); });
 }
 
 status_error::status_error(int status, const std::string& text) : runtime_error(text), status_(status) {}

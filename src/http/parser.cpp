@@ -113,7 +113,8 @@ struct message_parser::parser final : beast::http::basic_parser<IsRequest> {
   }
   void on_field_impl(field f, text name, text value, error ec) override {
     if (this->is_header_done()) {  // a trailer: one that says how the message ends comes too late
-      if (f == field::content_length || f == field::transfer_encoding || f == field::host) ec = refused(refusal::bad);
+      if (f == field::content_length || f == field::transfer_encoding || f == field::host)
+        ec = refused(refusal::bad);
       return;
     }
     if (f == field::host) ++hosts;
@@ -251,7 +252,9 @@ void message_parser::end() noexcept {
   of_ = nullptr;
 }
 
-std::size_t message_parser::put(std::string_view data, std::string* body) { return of_->put(*this, data, body); }
+std::size_t message_parser::put(std::string_view data, std::string* body) {
+  return of_->put(*this, data, body);
+}
 void message_parser::put_eof() { of_->put_eof(*this); }
 bool message_parser::until_eof() const noexcept { return head_done_ && !done_ && of_->need_eof(storage_); }
 

@@ -44,11 +44,11 @@ struct message_head {
 
 enum class parse_fault {
   none,
-  bad_message,       // 400
-  head_too_large,    // 431
-  body_too_large,    // 413
-  not_implemented,   // 501
-  wrong_version,     // 505
+  bad_message,      // 400
+  head_too_large,   // 431
+  body_too_large,   // 413
+  not_implemented,  // 501
+  wrong_version,    // 505
 };
 int status_of(parse_fault fault) noexcept;
 const char* text_of(parse_fault fault) noexcept;

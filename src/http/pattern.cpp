@@ -88,7 +88,8 @@ pattern parse_pattern(std::string_view text) {
     path = trimmed(text.substr(blank));
     if (!is_token(p.method)) refuse(text, "begins with what is no method; write GET /path or /path");
   }
-  if (path.empty() || path.front() != '/') refuse(text, "has no path that begins with a slash; hosts are not matched");
+  if (path.empty() || path.front() != '/')
+    refuse(text, "has no path that begins with a slash; hosts are not matched");
   // Names of a pattern are compared with clean paths only, so one that is not clean would never match.
   if (!is_clean_path(path)) refuse(text, "has //, . or .. in its path, which is never matched; leave it out");
   for (std::size_t at = 1; at <= path.size();) {

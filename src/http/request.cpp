@@ -47,7 +47,9 @@ std::optional<std::string_view> request::query(std::string_view name) const {
 fields& response_writer::headers() noexcept { return x_->headers; }
 void response_writer::write(std::string_view part) { x_->connection->write(part); }
 void response_writer::flush() { x_->connection->flush(); }
-bool response_writer::begun() const noexcept { return x_->how != goro::detail::http_exchange::sending::nothing; }
+bool response_writer::begun() const noexcept {
+  return x_->how != goro::detail::http_exchange::sending::nothing;
+}
 net::conn response_writer::hijack(std::string& read_ahead) { return x_->connection->hijack(read_ahead); }
 
 void response_writer::status(int code) {
@@ -55,8 +57,9 @@ void response_writer::status(int code) {
     throw std::invalid_argument("goro: http::response_writer::status: " + std::to_string(code) +
                                 " is not the status of a final response; use 200 to 999");
   if (begun())
-    throw std::logic_error("goro: http::response_writer::status: the head has gone out; set the status before flush, "
-                           "and before 64 KiB are written");
+    throw std::logic_error(
+        "goro: http::response_writer::status: the head has gone out; set the status before flush, "
+        "and before 64 KiB are written");
   x_->status = code;
 }
 

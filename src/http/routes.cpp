@@ -39,10 +39,11 @@ void route_tree::insert(pattern what, http::handler h) {
     const relation r = compare(what, other->what);
     if (r == relation::equal || r == relation::overlap)
       throw std::logic_error("goro: http::router::handle: pattern \"" + what.text + "\" " +
-                             (r == relation::equal ? "matches the same requests as" : "conflicts with") + " \"" +
-                             other->what.text + "\"; " +
-                             (r == relation::equal ? "register one of them"
-                                                   : "both match some request, and neither is more specific"));
+                             (r == relation::equal ? "matches the same requests as" : "conflicts with") +
+                             " \"" + other->what.text + "\"; " +
+                             (r == relation::equal
+                                  ? "register one of them"
+                                  : "both match some request, and neither is more specific"));
   }
   place* at = &root_;
   std::vector<const route*>* list = nullptr;

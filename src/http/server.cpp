@@ -8,9 +8,9 @@
 #include <goro/select.hpp>
 #include <goro/time.hpp>
 
+#include <poll.h>
 #include <algorithm>
 #include <mutex>
-#include <poll.h>
 #include <stdexcept>
 
 namespace goro {
@@ -19,8 +19,8 @@ namespace detail {
 
 namespace {
 
-constexpr auto fresh_wait = std::chrono::seconds(1);         // for a first request, while draining
-constexpr auto queue_wait = std::chrono::milliseconds(10);   // for a connection that is as good as accepted
+constexpr auto fresh_wait = std::chrono::seconds(1);        // for a first request, while draining
+constexpr auto queue_wait = std::chrono::milliseconds(10);  // for a connection that is as good as accepted
 constexpr auto shortest_tick = std::chrono::milliseconds(1);
 constexpr auto longest_tick = std::chrono::seconds(1);
 constexpr auto drain_tick = std::chrono::milliseconds(50);
@@ -30,7 +30,9 @@ std::int64_t now() noexcept { return clock::now().time_since_epoch().count(); }
 // Ends the waiting of accept when the context is done.
 struct accept_break : cancel_node {
   accept_break(net::listener& l, canceller* c) noexcept : of(l), by(c) {
-    cancelled = [](cancel_node& n) noexcept { static_cast<accept_break&>(n).of.set_deadline(time_point::min()); };
+    cancelled = [](cancel_node& n) noexcept {
+      static_cast<accept_break&>(n).of.set_deadline(time_point::min());
+    };
     watching = by != nullptr && by->add(*this);
   }
   ~accept_break() { end(); }
@@ -155,7 +157,8 @@ void server_core::serve(const goro::context& ctx) {
   if (listeners.empty())
     throw std::logic_error("goro: http::server::serve: nothing listens; call listen() before");
   if (serving_.exchange(true))
-    throw std::logic_error("goro: http::server::serve: it runs already; one serve() at a time, with many addresses");
+    throw std::logic_error(
+        "goro: http::server::serve: it runs already; one serve() at a time, with many addresses");
   const goro::defer free([this] { serving_.store(false); });
   auto [accepting, stop_accepting] = with_cancel(ctx);
   {

@@ -48,15 +48,15 @@ class server_core {
   void watch_limits(const recv_chan<std::monostate>& stop);
 
   goro::mutex lock_;
-  http_connection* first_ = nullptr;                             // under lock_
-  std::int64_t fresh_until_ = never;                             // under lock_
-  chan<std::monostate> news_ = make_chan<std::monostate>(1);     // for watch_limits
+  http_connection* first_ = nullptr;                          // under lock_
+  std::int64_t fresh_until_ = never;                          // under lock_
+  chan<std::monostate> news_ = make_chan<std::monostate>(1);  // for watch_limits
   std::atomic<bool> draining_{false};
   std::atomic<bool> closed_{false};
   std::atomic<bool> serving_{false};
   wait_group connections_;
-  goro::context base_;  // set by serve, before there are connections
-  cancel_func end_requests_;    // under lock_, as these
+  goro::context base_;        // set by serve, before there are connections
+  cancel_func end_requests_;  // under lock_, as these
   cancel_func stop_accepting_;
   std::exception_ptr failure_;  // of a listener
 };

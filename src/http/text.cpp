@@ -25,7 +25,8 @@ void append_number(std::string& to, std::uint64_t n, int base) {
 }  // namespace
 
 bool is_token(std::string_view s) noexcept {
-  return !s.empty() && std::all_of(s.begin(), s.end(), [](char c) { return token_char[static_cast<unsigned char>(c)]; });
+  return !s.empty() &&
+         std::all_of(s.begin(), s.end(), [](char c) { return token_char[static_cast<unsigned char>(c)]; });
 }
 
 bool is_field_value(std::string_view s) noexcept {

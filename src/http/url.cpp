@@ -13,9 +13,8 @@ constexpr std::string_view::size_type npos = std::string_view::npos;
 
 // What no URL contains unencoded. A backslash is among it: some take it for a slash.
 bool has_blank_or_control(std::string_view s) noexcept {
-  return std::any_of(s.begin(), s.end(), [](char c) {
-    return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '\\';
-  });
+  return std::any_of(s.begin(), s.end(),
+                     [](char c) { return static_cast<unsigned char>(c) <= 0x20 || c == 0x7f || c == '\\'; });
 }
 
 std::string lower(std::string_view s) {
@@ -33,8 +32,8 @@ bool is_host(std::string_view host) noexcept {
 
 bool is_ipv6(std::string_view host) noexcept {
   return host.find(':') != npos && std::all_of(host.begin(), host.end(), [](char c) {
-    return hex_digit(c) >= 0 || c == ':' || c == '.' || c == '%';
-  });
+           return hex_digit(c) >= 0 || c == ':' || c == '.' || c == '%';
+         });
 }
 
 // user@host:port

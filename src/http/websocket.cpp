@@ -12,9 +12,9 @@
 #include <goro/errc.hpp>
 #include <goro/mutex.hpp>
 
+#include <sys/random.h>
 #include <mutex>
 #include <stdexcept>
-#include <sys/random.h>
 #include <utility>
 
 namespace goro {
@@ -29,7 +29,9 @@ constexpr auto goodbye = std::chrono::milliseconds(200);  // for the destructor'
 // Ends reads when a context is done.
 struct read_break : cancel_node {
   read_break(net::conn& c, const goro::context& ctx) noexcept : of(c), by(canceller_of(ctx)) {
-    cancelled = [](cancel_node& n) noexcept { static_cast<read_break&>(n).of.set_read_deadline(time_point::min()); };
+    cancelled = [](cancel_node& n) noexcept {
+      static_cast<read_break&>(n).of.set_read_deadline(time_point::min());
+    };
     watching = by != nullptr && by->add(*this);
     if (by != nullptr && !watching) of.set_read_deadline(time_point::min());
   }
@@ -68,7 +70,7 @@ struct websocket_state {
 
   // The reader's.
   byte_buffer in;
-  std::string message;  // so far
+  std::string message;                 // so far
   opcode kind = opcode::continuation;  // of it; continuation: none has begun
   std::uint16_t close_code = 1006;
   std::string close_reason;
@@ -100,7 +102,8 @@ websocket_state::~websocket_state() {
 const unsigned char* websocket_state::next_mask() {
   if (is_server) return nullptr;
   if (masks_left == 0) {
-    if (::getrandom(masks, sizeof masks, 0) != sizeof masks) fail(std::errc::io_error, "write: no random numbers");
+    if (::getrandom(masks, sizeof masks, 0) != sizeof masks)
+      fail(std::errc::io_error, "write: no random numbers");
     masks_left = sizeof masks;
   }
   masks_left -= 4;
@@ -144,8 +147,9 @@ void websocket_state::refuse(std::uint16_t code, const char* why) {
   }
   std::error_code ec;
   conn.close_write(ec);
-  throw std::system_error(std::make_error_code(code == 1009 ? std::errc::message_size : std::errc::protocol_error),
-                          std::string("goro: http::websocket::read: ") + why);
+  throw std::system_error(
+      std::make_error_code(code == 1009 ? std::errc::message_size : std::errc::protocol_error),
+      std::string("goro: http::websocket::read: ") + why);
 }
 
 void websocket_state::take_more(const goro::context& ctx) {
@@ -166,7 +170,8 @@ void websocket_state::take_more(const goro::context& ctx) {
       ended = true;
       close(1001, "the server stops", goodbye);
     }
-    throw std::system_error(stopped ? make_error_code(errc::canceled) : ctx.err(), "goro: http::websocket::read");
+    throw std::system_error(stopped ? make_error_code(errc::canceled) : ctx.err(),
+                            "goro: http::websocket::read");
   }
   ended = true;
   if (ec) throw std::system_error(ec, "goro: http::websocket::read");
@@ -179,7 +184,8 @@ void websocket_state::next_frame(const goro::context& ctx, frame_head& head) {
     const frame_state state = parse_frame_head(in.view(), head);
     if (state == frame_state::bad) refuse(1002, "a frame that does not exist");
     if (state == frame_state::whole) {
-      if (head.masked != is_server) refuse(1002, is_server ? "a frame without a mask" : "a frame with a mask");
+      if (head.masked != is_server)
+        refuse(1002, is_server ? "a frame without a mask" : "a frame with a mask");
       if (!is_control(head.op)) {
         if ((head.op == opcode::continuation) != (kind != opcode::continuation))
           refuse(1002, "a frame that belongs to no message");
@@ -198,7 +204,9 @@ bool websocket_state::take_control(const frame_head& head, std::string payload) 
   close_code = 1005;
   if (payload.size() == 1) refuse(1002, "a close code of one byte");
   if (!payload.empty()) {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned>(static_cast<unsigned char>(payload[i])); };
+    const auto byte = [&](std::size_t i) {
+      return static_cast<unsigned>(static_cast<unsigned char>(payload[i]));
+    };
     close_code = static_cast<std::uint16_t>(byte(0) << 8 | byte(1));
     close_reason = payload.substr(2);
     if (!is_close_code(close_code)) refuse(1002, "a close code that does not exist");
@@ -255,13 +263,15 @@ bool is_same_host(std::string_view origin, std::string_view host) noexcept {
 std::string random_key() {
   char bytes[16];
   if (::getrandom(bytes, sizeof bytes, 0) != sizeof bytes)
-    throw std::system_error(std::make_error_code(std::errc::io_error), "goro: http::websocket::dial: no random numbers");
+    throw std::system_error(std::make_error_code(std::errc::io_error),
+                            "goro: http::websocket::dial: no random numbers");
   return goro::detail::base64(std::string_view(bytes, sizeof bytes));
 }
 
 }  // namespace
 
-websocket::websocket(std::unique_ptr<goro::detail::websocket_state> state) noexcept : state_(std::move(state)) {}
+websocket::websocket(std::unique_ptr<goro::detail::websocket_state> state) noexcept
+    : state_(std::move(state)) {}
 websocket::websocket(websocket&& other) noexcept = default;
 websocket& websocket::operator=(websocket&& other) noexcept = default;
 websocket::~websocket() = default;
@@ -279,7 +289,8 @@ websocket websocket::accept(response_writer& w, request& r, const websocket_opti
   const auto origin = h.get("Origin");
   if (!options.any_origin && origin && !is_same_host(*origin, h.get("Host").value_or("")))
     throw status_error(403, "the page is of another host");
-  const bool agreed = !options.subprotocol.empty() && has("Sec-WebSocket-Protocol", options.subprotocol.c_str());
+  const bool agreed =
+      !options.subprotocol.empty() && has("Sec-WebSocket-Protocol", options.subprotocol.c_str());
 
   std::string answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n";
   answer.append("Sec-WebSocket-Accept: ").append(goro::detail::websocket_accept_key(key)).append("\r\n");
@@ -301,8 +312,8 @@ websocket websocket::dial(const goro::context& ctx, std::string_view text, const
   const auto u = goro::detail::parse_url(text, fault);
   if (!u)
     throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                            "goro: http::websocket::dial: \"" + goro::detail::printable(text) + "\" " + fault +
-                                "; write ws://host/path");
+                            "goro: http::websocket::dial: \"" + goro::detail::printable(text) + "\" " +
+                                fault + "; write ws://host/path");
   const std::string key = random_key();
   fields h = headers;
   h.set("Upgrade", "websocket");
@@ -344,8 +355,9 @@ void websocket::ping(std::string_view data) {
 
 void websocket::close(std::uint16_t code, std::string_view reason) {
   if (!goro::detail::is_close_code(code) || reason.size() > 123 || !goro::detail::is_utf8(reason))
-    throw std::invalid_argument("goro: http::websocket::close: code 1000, 3000 to 4999 and the like, and a reason of at "
-                                "most 123 bytes of UTF-8");
+    throw std::invalid_argument(
+        "goro: http::websocket::close: code 1000, 3000 to 4999 and the like, and a reason of at "
+        "most 123 bytes of UTF-8");
   state_->close(code, reason, state_->options.write_timeout);
 }
 

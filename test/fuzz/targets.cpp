@@ -62,7 +62,8 @@ void same_in_pieces(message_parser::kind kind, std::string_view bytes) {
   const outcome whole = parse(kind, bytes, bytes.size() + 1);
   const outcome pieces = parse(kind, bytes, 3);
   if (whole.fault == parse_fault::none && whole.done) {
-    promise(pieces.fault == parse_fault::none && pieces.done, "a message that is good as a whole is good in pieces");
+    promise(pieces.fault == parse_fault::none && pieces.done,
+            "a message that is good as a whole is good in pieces");
     promise(whole.body == pieces.body && whole.left == pieces.left, "and its end is at the same place");
     promise(whole.head.fields.size() == pieces.head.fields.size(), "and it has the same fields");
     promise(whole.body.size() <= 2000, "and it keeps to its limit");
@@ -72,8 +73,9 @@ void same_in_pieces(message_parser::kind kind, std::string_view bytes) {
     }
     promise(!(whole.head.chunked && whole.head.content_length), "a body does not end in two ways");
   } else {
-    promise(!pieces.done || pieces.fault != parse_fault::none || !whole.done || whole.fault == parse_fault::none,
-            "a message that is bad as a whole is not good in pieces");
+    promise(
+        !pieces.done || pieces.fault != parse_fault::none || !whole.done || whole.fault == parse_fault::none,
+        "a message that is bad as a whole is not good in pieces");
   }
 }
 
@@ -122,7 +124,8 @@ void router(std::string_view bytes) {
     for (const std::string& value : m.values)
       promise(("/" + value + "/").find("/../") == std::string::npos, "what a name stands for does not climb");
     std::size_t names = 0;
-    for (const segment& s : m.found->what.segments) names += s.is == segment::kind::one || s.is == segment::kind::rest;
+    for (const segment& s : m.found->what.segments)
+      names += s.is == segment::kind::one || s.is == segment::kind::rest;
     promise(names == m.values.size(), "each name has a value");
     promise(!tree.allowed(clean).empty() || m.found->what.method.empty(), "what matches is allowed");
   }
@@ -139,7 +142,8 @@ void websocket(std::string_view bytes) {
     if (head.masked) apply_mask(payload.data(), payload.size(), head.mask, 0);
     std::string again;
     append_frame(again, head.op, payload, head.masked ? head.mask : nullptr);
-    if (head.last) promise(again == rest.substr(0, head.size + head.length), "a frame is written as it was read");
+    if (head.last)
+      promise(again == rest.substr(0, head.size + head.length), "a frame is written as it was read");
     rest.remove_prefix(head.size + head.length);
   }
   if (is_utf8(bytes)) promise(is_utf8(std::string(bytes) + "\xc3\xa4"), "texts can be joined");

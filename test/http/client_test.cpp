@@ -115,7 +115,8 @@ TEST_F(HttpClient, ConnectionsAreKeptAndUsedAgain) {
 }
 
 TEST_F(HttpClient, AKeptConnectionThatTheServerClosedIsNoticed) {
-  scripted_server s({"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"});
+  scripted_server s(
+      {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n2"});
   client c;
   EXPECT_EQ(c.get(goro::background(), s.url()).body, "1");
   EXPECT_EQ(c.get(goro::background(), s.url()).body, "2");
@@ -144,7 +145,8 @@ TEST_F(HttpClient, ARequestThatFailedBeforeAnyAnswerIsSentOnceMoreIfItMayBe) {
   (void)c.get(goro::background(), url);
   EXPECT_EQ(c.get(goro::background(), url).body, "1");
   EXPECT_EQ(requests, 3);
-  EXPECT_TRUE(code_of([&] { (void)c.send(goro::background(), "POST", url, {}, "x"); })) << "may have been done already";
+  EXPECT_TRUE(code_of([&] { (void)c.send(goro::background(), "POST", url, {}, "x"); }))
+      << "may have been done already";
   EXPECT_EQ(requests, 4);
   l->close();
   served.get();
@@ -169,7 +171,9 @@ TEST_F(HttpClient, RedirectionsAreFollowedAsTheirKindSays) {
   });
   web.start();
   client c({.max_redirects = 3});
-  const auto post = [&](const char* path) { return c.send(goro::background(), "POST", web.url(path), {}, "b").body; };
+  const auto post = [&](const char* path) {
+    return c.send(goro::background(), "POST", web.url(path), {}, "b").body;
+  };
   EXPECT_EQ(post("/301"), "GET /end ");
   EXPECT_EQ(post("/303"), "GET /end ");
   EXPECT_EQ(post("/307"), "POST /end b");
@@ -185,7 +189,8 @@ TEST_F(HttpClient, SecretsAreNotSentToAnotherHost) {
   std::string seen;
   other.server.handle("/", [&](auto& w, auto& r) {
     w.write(std::string(r.headers().get("Authorization").value_or("-")) + " " +
-            std::string(r.headers().get("Cookie").value_or("-")) + " " + std::string(r.headers().get("X-A").value_or("-")));
+            std::string(r.headers().get("Cookie").value_or("-")) + " " +
+            std::string(r.headers().get("X-A").value_or("-")));
   });
   other.start();
   web_server web;
@@ -197,7 +202,8 @@ TEST_F(HttpClient, SecretsAreNotSentToAnotherHost) {
     w.headers().set("Location", "/end");
     w.status(302);
   });
-  web.server.handle("/end", [&](auto& w, auto& r) { w.write(r.headers().get("Authorization").value_or("-")); });
+  web.server.handle("/end",
+                    [&](auto& w, auto& r) { w.write(r.headers().get("Authorization").value_or("-")); });
   web.start();
   goro::http::fields h;
   h.set("Authorization", "secret");
@@ -210,16 +216,15 @@ TEST_F(HttpClient, SecretsAreNotSentToAnotherHost) {
 }
 
 TEST_F(HttpClient, AnswersAreReadAsTheyShouldBe) {
-  scripted_server s({"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
-                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n",
-                     "HTTP/1.0 200 OK\r\n\r\nuntil the end",
-                     "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
-                     "HTTP/1.1 304 Not Modified\r\n\r\n",
-                     "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ncut",
-                     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc",
-                     "SSH-2.0-OpenSSH\r\n\r\n",
-                     "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n",
-                     "HTTP/1.0 200 OK\r\n\r\n" + std::string(2000, 'x')});
+  scripted_server s(
+      {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nX: y\r\n\r\nHTTP/1.1 200 "
+       "OK\r\nContent-Length: 2\r\n\r\nok",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nT: u\r\n\r\n",
+       "HTTP/1.0 200 OK\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+       "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ncut",
+       "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", "SSH-2.0-OpenSSH\r\n\r\n",
+       "HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n",
+       "HTTP/1.0 200 OK\r\n\r\n" + std::string(2000, 'x')});
   client c({.max_body = 1000});
   const auto get = [&] { return c.get(goro::background(), s.url()); };
   EXPECT_EQ(get().body, "ok");
@@ -261,7 +266,8 @@ TEST_F(HttpClient, WhatCannotBeAskedSaysSo) {
   const auto get = [&](const char* url) { return code_of([&] { (void)c.get(goro::background(), url); }); };
   for (const char* bad : {"", "example.org", "ftp://x/", "http://", "http://a b/", "ws://x/"})
     EXPECT_EQ(get(bad), std::errc::invalid_argument) << bad;
-  EXPECT_EQ(code_of([&] { (void)c.send(goro::background(), "G T", "http://h/", {}, ""); }), std::errc::invalid_argument);
+  EXPECT_EQ(code_of([&] { (void)c.send(goro::background(), "G T", "http://h/", {}, ""); }),
+            std::errc::invalid_argument);
 }
 
 }  // namespace

@@ -41,8 +41,9 @@ TEST(HttpFields, ArgumentsMayBeViewsIntoTheObject) {
     f.set("Other", *f.get("Name"));
     f.set(f[0].name, *f.get("Other"));
   }
-  EXPECT_EQ(shown(f), "Other=value of some length that does not fit into a small string;"
-                      "Name=value of some length that does not fit into a small string;");
+  EXPECT_EQ(shown(f),
+            "Other=value of some length that does not fit into a small string;"
+            "Name=value of some length that does not fit into a small string;");
 }
 
 TEST(HttpFields, NothingThatEndsTheLineGetsIn) {

@@ -94,7 +94,8 @@ class raw_client {
 
 // Without its Date.
 inline std::string undated(std::string text) {
-  for (std::size_t at; (at = text.find("Date: ")) != std::string::npos;) text.erase(at, text.find("\r\n", at) + 2 - at);
+  for (std::size_t at; (at = text.find("Date: ")) != std::string::npos;)
+    text.erase(at, text.find("\r\n", at) + 2 - at);
   return text;
 }
 

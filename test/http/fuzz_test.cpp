@@ -17,7 +17,8 @@ namespace {
 
 std::vector<std::string> corpus_of(const goro_fuzz::target& t) {
   std::vector<std::filesystem::path> files;
-  const std::filesystem::path folder = std::filesystem::path(__FILE__).parent_path() / "../fuzz/corpus" / t.name;
+  const std::filesystem::path folder =
+      std::filesystem::path(__FILE__).parent_path() / "../fuzz/corpus" / t.name;
   for (const auto& file : std::filesystem::directory_iterator(folder)) files.push_back(file.path());
   std::sort(files.begin(), files.end());
   std::vector<std::string> texts;
@@ -38,7 +39,10 @@ class changes {
   }
   // Bits, bytes that mean something, pieces of itself and of another.
   std::string apply(std::string s, const std::string& other) {
-    static const std::string odd("\0\r\n\t :;,/%{}.\x7f\x80\xff" "09af+-", 24);
+    static const std::string odd(
+        "\0\r\n\t :;,/%{}.\x7f\x80\xff"
+        "09af+-",
+        24);
     for (std::size_t k = 1 + below(4); k != 0; --k) {
       const std::size_t at = below(s.size() + 1);
       switch (below(5)) {

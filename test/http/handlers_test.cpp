@@ -9,8 +9,8 @@
 
 namespace {
 
-using goro_test::eventually;
 using goro_test::converse;
+using goro_test::eventually;
 using goro_test::raw_client;
 using goro_test::undated;
 using goro_test::web_server;
@@ -55,11 +55,13 @@ TEST_F(HttpHandlers, AnExceptionIsAnsweredAndReported) {
   web.start();
   raw_client c(web.at());
   EXPECT_EQ(undated(c.send(get("/throw")).read_until("Error\n")),
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 22\r\n\r\n"
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain; "
+            "charset=utf-8\r\nContent-Length: 22\r\n\r\n"
             "Internal Server Error\n");
   EXPECT_NE(c.send(get("/odd")).read_until("Error\n").find("HTTP/1.1 500"), std::string::npos);
   EXPECT_NE(c.send(get("/length")).read_until("Error\n").find("HTTP/1.1 500"), std::string::npos);
-  EXPECT_NE(c.send(get("/teapot")).read_until("stout\n").find("HTTP/1.1 418 I'm a teapot"), std::string::npos);
+  EXPECT_NE(c.send(get("/teapot")).read_until("stout\n").find("HTTP/1.1 418 I'm a teapot"),
+            std::string::npos);
   EXPECT_EQ(undated(c.send(get("/late")).read_all()),
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n")
       << "an answer that was cut off must not look whole";
@@ -74,7 +76,8 @@ TEST_F(HttpHandlers, AnExceptionIsAnsweredAndReported) {
 TEST_F(HttpHandlers, WithoutOnErrorTheUncaughtHandlerIsTold) {
   static std::atomic<int> told{0};
   told = 0;
-  const auto before = goro::set_uncaught_handler([](const goro::goroutine_info&, std::exception_ptr) { ++told; });
+  const auto before =
+      goro::set_uncaught_handler([](const goro::goroutine_info&, std::exception_ptr) { ++told; });
   {
     web_server web;
     web.server.handle("/", [](auto&, auto&) { throw std::runtime_error("broken"); });

@@ -25,8 +25,8 @@ struct outcome {
 };
 
 // Hands in at most `piece` bytes more at a time.
-outcome parse(message_parser::kind kind, std::string_view text, std::size_t piece, const parse_limits& limits = {},
-              bool no_body = false) {
+outcome parse(message_parser::kind kind, std::string_view text, std::size_t piece,
+              const parse_limits& limits = {}, bool no_body = false) {
   outcome o;
   message_parser parser;
   parser.begin(kind, o.head, limits, no_body);
@@ -58,7 +58,8 @@ int status(std::string_view text, std::size_t piece) {
 
 TEST(HttpParser, ARequestIsTheSameInWhateverPiecesItComes) {
   const std::string_view text =
-      "POST /a/b?c=d HTTP/1.1\r\nHost: example\r\nX-Empty:\r\nX-Blanks: \t a b \t\r\nTransfer-Encoding: Chunked\r\n\r\n"
+      "POST /a/b?c=d HTTP/1.1\r\nHost: example\r\nX-Empty:\r\nX-Blanks: \t a b \t\r\nTransfer-Encoding: "
+      "Chunked\r\n\r\n"
       "5\r\nhello\r\n6;name=\"va;lue\"\r\n world\r\n0\r\nX-Trailer: t\r\n\r\nGET /next";
   for (std::size_t piece = 1; piece <= text.size(); ++piece) {
     const outcome o = request(text, piece);
@@ -82,28 +83,43 @@ TEST(HttpParser, WhatTwoServersMightReadDifferentlyIsRefused) {
     int status;
     std::string text;
   } table[] = {
-      {"both lengths", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-      {"both, the other way", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"},
-      {"two lengths", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
+      {"both lengths", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"both, the other way", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n"},
+      {"two lengths", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
       {"two in a list", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 4\r\n\r\nabcd"},
       {"signed length", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc"},
       {"negative length", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc"},
-      {"length beyond 64 bits", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n"},
+      {"length beyond 64 bits", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551616\r\n\r\n"},
       {"empty length", 400, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n"},
       {"unknown encoding", 501, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"},
-      {"encoding after chunked", 501, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n"},
-      {"two encodings", 501, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
-      {"chunked twice", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"},
+      {"encoding after chunked", 501,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n"},
+      {"two encodings", 501,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"},
+      {"chunked twice", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"},
       {"odd chunked", 501, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n"},
       {"encoding in HTTP/1.0", 400, "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
-      {"hex prefix", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n"},
-      {"signed chunk", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n"},
-      {"negative chunk", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n"},
-      {"no chunk size", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\r\na\r\n0\r\n\r\n"},
-      {"huge chunk", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\na\r\n"},
-      {"chunk too long", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
-      {"bare LF in a chunk", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"},
-      {"length in a trailer", 400, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n"},
+      {"hex prefix", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\na\r\n0\r\n\r\n"},
+      {"signed chunk", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n+1\r\na\r\n0\r\n\r\n"},
+      {"negative chunk", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\na\r\n0\r\n\r\n"},
+      {"no chunk size", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\r\na\r\n0\r\n\r\n"},
+      {"huge chunk", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n10000000000000000\r\na\r\n"},
+      {"chunk too long", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"},
+      {"bare LF in a chunk", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"},
+      {"length in a trailer", 400,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nContent-Length: 3\r\n\r\n"},
       {"folded line", 400, "GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n"},
       {"folded after nothing", 400, "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n\tb\r\n\r\n"},
       {"folded first line", 400, "GET / HTTP/1.1\r\n Host: a\r\n\r\n"},
@@ -131,9 +147,11 @@ TEST(HttpParser, WhatTwoServersMightReadDifferentlyIsRefused) {
       {"long target", 431, "GET /" + std::string(1000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"long body", 413, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 65\r\n\r\n"},
       {"long chunk", 413, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n41\r\nabc"},
-      {"length said twice", 200, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"},
+      {"length said twice", 200,
+       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc"},
       {"HTTP/1.0 without Host", 200, "GET / HTTP/1.0\r\n\r\n"},
-      {"leading zeros", 200, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0001\r\na\r\n000\r\n\r\n"},
+      {"leading zeros", 200,
+       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0001\r\na\r\n000\r\n\r\n"},
   };
   for (const auto& t : table) {
     EXPECT_EQ(status(t.text, 1 << 20), t.status) << t.what;
@@ -188,7 +206,8 @@ TEST(HttpParser, ResponsesEndWhereTheirKindSays) {
   EXPECT_TRUE(response("HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n").done);
   EXPECT_TRUE(response("HTTP/1.1 100 Continue\r\n\r\n").done);
   EXPECT_FALSE(response("HTTP/1.0 200 OK\r\n\r\n").head.keep_alive);
-  EXPECT_TRUE(response("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n").head.keep_alive);
+  EXPECT_TRUE(
+      response("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n").head.keep_alive);
   EXPECT_FALSE(response("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc").done) << "cut off";
   EXPECT_EQ(response("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n").fault,
             parse_fault::bad_message);

@@ -35,8 +35,13 @@ struct routes : route_tree {
 };
 
 TEST(HttpRoutes, TheMostSpecificPatternAnswersInWhateverOrderTheyWereRegistered) {
-  std::vector<std::string> patterns = {"/",           "/users/{id}",          "GET /users/{id}", "GET /users/me",
-                                       "/files/{rest...}", "/files/readme.txt", "POST /users/me"};
+  std::vector<std::string> patterns = {"/",
+                                       "/users/{id}",
+                                       "GET /users/{id}",
+                                       "GET /users/me",
+                                       "/files/{rest...}",
+                                       "/files/readme.txt",
+                                       "POST /users/me"};
   std::sort(patterns.begin(), patterns.end());
   do {
     const routes r(patterns);

@@ -68,7 +68,9 @@ TEST_P(HttpServerStress, StoppingLosesNoAcceptedRequest) {
                 ++answers;
               else if (!got.empty() || (accepted && k == 0))
                 ++lost;  // half an answer, or none although the connection had been accepted
-              if (got.find("Connection: close") != std::string::npos || got.find("answer") == std::string::npos) return;
+              if (got.find("Connection: close") != std::string::npos ||
+                  got.find("answer") == std::string::npos)
+                return;
             }
             if (stopping) return;
           }
@@ -159,7 +161,8 @@ TEST_P(HttpServerStress, ServesAListenerInMemory) {
   server.handle("/", [](auto& w, auto&) { w.write("in memory"); });
   auto [listener, dialer] = goro::net::pipe_listen("test");
   auto [ctx, cancel] = goro::with_cancel(goro::background());
-  auto served = goro::async([&, l = std::move(listener), ctx = ctx]() mutable { server.serve(ctx, std::move(l)); });
+  auto served =
+      goro::async([&, l = std::move(listener), ctx = ctx]() mutable { server.serve(ctx, std::move(l)); });
   std::atomic<int> good{0};
   {
     goro::scope all;

@@ -32,7 +32,8 @@ void add_routes(goro::http::server& s) {
     w.write("three");
   });
   s.handle("/static/", [](auto& w, auto& r) { w.write(r.path()); });
-  s.handle("GET /status/{code}", [](auto& w, auto& r) { w.status(std::stoi(std::string(r.path_value("code")))); });
+  s.handle("GET /status/{code}",
+           [](auto& w, auto& r) { w.status(std::stoi(std::string(r.path_value("code")))); });
   s.handle("GET /length", [](auto& w, auto&) {
     w.headers().set("Content-Length", "3");
     w.write("abc");
@@ -50,8 +51,9 @@ TEST_F(HttpServer, AnswersAreHeadAndBodyWithTheirLength) {
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
   EXPECT_EQ(converse(web.at(), "HEAD /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\n");
-  EXPECT_EQ(converse(web.at(), "GET /users/a%20b?verbose=x%2By HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
-            "HTTP/1.1 200 OK\r\nX-User: a b\r\nContent-Length: 3\r\nConnection: close\r\n\r\nx+y");
+  EXPECT_EQ(
+      converse(web.at(), "GET /users/a%20b?verbose=x%2By HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+      "HTTP/1.1 200 OK\r\nX-User: a b\r\nContent-Length: 3\r\nConnection: close\r\n\r\nx+y");
   EXPECT_EQ(converse(web.at(), "GET /status/204 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
             "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(converse(web.at(), "GET /length HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
@@ -68,7 +70,8 @@ TEST_F(HttpServer, RoutesThatDoNotMatchAreAnsweredAsTheyShould) {
   add_routes(web.server);
   web.start();
   const auto first_lines = [&](std::string_view target) {
-    const std::string text = converse(web.at(), std::string(target) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const std::string text =
+        converse(web.at(), std::string(target) + " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     return text.substr(0, text.find("Content-"));
   };
   EXPECT_EQ(first_lines("GET /nothing"), "HTTP/1.1 404 Not Found\r\n");
@@ -88,8 +91,9 @@ TEST_F(HttpServer, OneConnectionTakesManyRequests) {
   for (int i = 0; i != 3; ++i) {
     EXPECT_EQ(undated(c.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").read_until("hello")),
               "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
-    EXPECT_EQ(undated(c.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").read_until("abc")),
-              "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+    EXPECT_EQ(
+        undated(c.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc").read_until("abc")),
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
   }
   EXPECT_EQ(undated(c.send("GET /hello HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").read_until("hello")),
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello");
@@ -123,7 +127,8 @@ TEST_F(HttpServer, ARequestMayComeInAnyPieces) {
   add_routes(web.server);
   web.start();
   raw_client c(web.at());
-  for (const char byte : std::string("\r\nPOST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nxy"))
+  for (const char byte :
+       std::string("\r\nPOST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nConnection: close\r\n\r\nxy"))
     c.send(std::string_view(&byte, 1));
   EXPECT_EQ(undated(c.read_all()), "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nxy");
 }
@@ -180,7 +185,8 @@ TEST_F(HttpServer, AClientThatAsksMayGoOn) {
   EXPECT_EQ(undated(c.send("POST /ignore" + head).read_all()),
             "HTTP/1.1 200 OK\r\nContent-Length: 12\r\nConnection: close\r\n\r\ndid not read")
       << "nobody asked for the body, so the client was not told to send it";
-  EXPECT_EQ(converse(web.at(), "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 3\r\n\r\n").substr(0, 12),
+  EXPECT_EQ(converse(web.at(), "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: tea\r\nContent-Length: 3\r\n\r\n")
+                .substr(0, 12),
             "HTTP/1.1 417");
 }
 
@@ -191,9 +197,12 @@ TEST_F(HttpServer, ABodyThatNobodyReadIsPassedOver) {
   raw_client c(web.at());
   c.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + std::string(30000, 'x'));
   EXPECT_NE(c.read_until("did not read").find("200 OK"), std::string::npos);
-  EXPECT_NE(c.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").read_until("hello").find("200 OK"), std::string::npos);
-  c.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n").send(std::string(100000, 'x'));
-  EXPECT_NE(c.read_all().find("Connection: close\r\n\r\ndid not read"), std::string::npos) << "that would be too much";
+  EXPECT_NE(c.send("GET /hello HTTP/1.1\r\nHost: a\r\n\r\n").read_until("hello").find("200 OK"),
+            std::string::npos);
+  c.send("POST /ignore HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")
+      .send(std::string(100000, 'x'));
+  EXPECT_NE(c.read_all().find("Connection: close\r\n\r\ndid not read"), std::string::npos)
+      << "that would be too much";
 }
 
 TEST_F(HttpServer, RefusalsHaveTheirStatusAndEndTheConnection) {
@@ -204,7 +213,8 @@ TEST_F(HttpServer, RefusalsHaveTheirStatusAndEndTheConnection) {
     const char* status;
     std::string request;
   } table[] = {
-      {"400", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+      {"400",
+       "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
       {"400", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd"},
       {"400", "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nabc\r\n0\r\n\r\n"},
       {"400", "GET /hello HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n"},
@@ -216,7 +226,8 @@ TEST_F(HttpServer, RefusalsHaveTheirStatusAndEndTheConnection) {
       {"400", "GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"},
       {"400", "nonsense\r\n\r\n"},
       {"413", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n"},
-      {"413", "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n"},
+      {"413", "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n65\r\n" +
+                  std::string(101, 'x') + "\r\n0\r\n\r\n"},
       {"431", "GET /hello HTTP/1.1\r\nHost: a\r\nX: " + std::string(500, 'x') + "\r\n\r\n"},
       {"501", "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"},
       {"505", "GET /hello HTTP/3.0\r\nHost: a\r\n\r\n"},
@@ -225,7 +236,8 @@ TEST_F(HttpServer, RefusalsHaveTheirStatusAndEndTheConnection) {
     const std::string answer = converse(web.at(), t.request + hello_close);
     EXPECT_EQ(answer.substr(0, 12), std::string("HTTP/1.1 ") + t.status) << t.request;
     EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos) << t.request;
-    EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos) << "what came behind was answered: " << t.request;
+    EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos)
+        << "what came behind was answered: " << t.request;
   }
 }
 

@@ -39,9 +39,10 @@ TEST(HttpUrl, PartsOfUrls) {
 }
 
 TEST(HttpUrl, WhatIsNoUrlSaysWhy) {
-  for (const char* bad : {"", "example.com", "/path", "ftp://h/", "http:/h", "http://", "http://:80/", "http://h:0/",
-                          "http://h:65536/", "http://h:8x/", "http://a b/", "http://h/a b", "http://h/\r\nX: y",
-                          "http://h\r\n", "http://[::1", "http://[::1]x/", "http://[]/", "http://h\\@i/", "http://%zz@h/"})
+  for (const char* bad :
+       {"", "example.com", "/path", "ftp://h/", "http:/h", "http://", "http://:80/", "http://h:0/",
+        "http://h:65536/", "http://h:8x/", "http://a b/", "http://h/a b", "http://h/\r\nX: y", "http://h\r\n",
+        "http://[::1", "http://[::1]x/", "http://[]/", "http://h\\@i/", "http://%zz@h/"})
     EXPECT_EQ(shown(bad).substr(0, 2), "! ") << bad;
 }
 
@@ -107,8 +108,8 @@ TEST(HttpUrl, PathsAreCleaned) {
 
 TEST(HttpUrl, Queries) {
   const auto pairs = parse_query("a=1&b=x+y&a=2&&c&=d&e=%zz&f=%26");
-  const std::vector<std::pair<std::string, std::string>> expected = {{"a", "1"}, {"b", "x y"}, {"a", "2"}, {"c", ""},
-                                                                     {"", "d"},  {"f", "&"}};
+  const std::vector<std::pair<std::string, std::string>> expected = {{"a", "1"}, {"b", "x y"}, {"a", "2"},
+                                                                     {"c", ""},  {"", "d"},    {"f", "&"}};
   EXPECT_EQ(pairs, expected);
 }
 

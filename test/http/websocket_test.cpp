@@ -47,8 +47,10 @@ std::string frame(opcode op, std::string_view payload, const unsigned char* mask
 // A client behind a handshake that it has done by hand.
 raw_client connected(const web_server& web, const std::string& more = "") {
   raw_client c(web.at());
-  c.send("GET /echo HTTP/1.1\r\nHost: h\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
-         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" + more + "\r\n");
+  c.send(
+      "GET /echo HTTP/1.1\r\nHost: h\r\nUpgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+      more + "\r\n");
   EXPECT_EQ(c.read_until("\r\n\r\n"),
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n");
@@ -87,7 +89,8 @@ TEST_F(HttpWebsocket, ManyWriteAtTheSameTime) {
   goro::scope writers;
   for (int i = 0; i != 8; ++i)
     writers.go([&, i] {
-      for (int k = 0; k != 20; ++k) socket.write(std::string(static_cast<std::size_t>(i * 40 + 1), static_cast<char>('a' + i)));
+      for (int k = 0; k != 20; ++k)
+        socket.write(std::string(static_cast<std::size_t>(i * 40 + 1), static_cast<char>('a' + i)));
     });
   int counts[8] = {};
   for (int k = 0; k != 160; ++k) {
@@ -133,13 +136,15 @@ TEST_F(HttpWebsocket, AServerThatStopsSaysGoodbye) {
 TEST_F(HttpWebsocket, PartsMakeAMessageAndControlsMayStandBetween) {
   echo_server web;
   raw_client c = connected(web);
-  std::string bytes = frame(opcode::text, "he") + frame(opcode::ping, "p") + frame(opcode::continuation, "l") +
-                      frame(opcode::continuation, "lo");
-  bytes[0] = '\x01';                                                    // not the last
+  std::string bytes = frame(opcode::text, "he") + frame(opcode::ping, "p") +
+                      frame(opcode::continuation, "l") + frame(opcode::continuation, "lo");
+  bytes[0] = '\x01';  // not the last
   bytes[frame(opcode::text, "he").size() + frame(opcode::ping, "p").size()] = '\x00';
   for (const char byte : bytes) c.send(std::string_view(&byte, 1));
   EXPECT_EQ(c.read_until("hello"), "\x8a\x01p\x81\x05hello");
-  c.send(frame(opcode::close, "\x03\xe8""bye"));
+  c.send(frame(opcode::close,
+               "\x03\xe8"
+               "bye"));
   EXPECT_EQ(c.read_all(), "\x88\x02\x03\xe8");
   web.stop();
   EXPECT_EQ(web.code, 1000);
@@ -171,7 +176,8 @@ TEST_F(HttpWebsocket, WhatAPeerMustNotSendEndsWithItsCode) {
     const std::string answer = c.read_all();
     ASSERT_GE(answer.size(), 4u) << t.what;
     EXPECT_EQ(answer[0], '\x88') << t.what;
-    EXPECT_EQ(static_cast<unsigned char>(answer[2]) << 8 | static_cast<unsigned char>(answer[3]), t.code) << t.what;
+    EXPECT_EQ(static_cast<unsigned char>(answer[2]) << 8 | static_cast<unsigned char>(answer[3]), t.code)
+        << t.what;
     web.stop();
     EXPECT_TRUE(web.failure) << t.what;
   }
@@ -180,14 +186,17 @@ TEST_F(HttpWebsocket, WhatAPeerMustNotSendEndsWithItsCode) {
 TEST_F(HttpWebsocket, HandshakesThatAreNone) {
   echo_server web;
   const auto answer = [&](const std::string& fields) {
-    return goro_test::converse(web.at(), "GET /echo HTTP/1.1\r\nHost: h\r\n" + fields + "Connection: close\r\n\r\n").substr(0, 12);
+    return goro_test::converse(web.at(),
+                               "GET /echo HTTP/1.1\r\nHost: h\r\n" + fields + "Connection: close\r\n\r\n")
+        .substr(0, 12);
   };
   const std::string upgrade = "Upgrade: websocket\r\nConnection: Upgrade\r\n";
   const std::string key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   EXPECT_EQ(answer(""), "HTTP/1.1 426");
   EXPECT_EQ(answer(upgrade + key), "HTTP/1.1 400") << "no version";
   EXPECT_EQ(answer(upgrade + "Sec-WebSocket-Version: 13\r\n"), "HTTP/1.1 400") << "no key";
-  EXPECT_EQ(answer(upgrade + key + "Sec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n"), "HTTP/1.1 403");
+  EXPECT_EQ(answer(upgrade + key + "Sec-WebSocket-Version: 13\r\nOrigin: http://evil.example\r\n"),
+            "HTTP/1.1 403");
   (void)connected(web, "Origin: http://h\r\n");
   web_server plain;
   plain.server.handle("/echo", [](auto& w, auto&) { w.write("no socket here"); });
@@ -198,7 +207,8 @@ TEST_F(HttpWebsocket, HandshakesThatAreNone) {
 
 TEST_F(HttpWebsocket, SubprotocolsAreAgreedOn) {
   echo_server web({.subprotocol = "chat.v2"});
-  EXPECT_EQ(websocket::dial(goro::background(), web.ws(), {}, {.subprotocol = "chat.v2"}).subprotocol(), "chat.v2");
+  EXPECT_EQ(websocket::dial(goro::background(), web.ws(), {}, {.subprotocol = "chat.v2"}).subprotocol(),
+            "chat.v2");
   EXPECT_EQ(websocket::dial(goro::background(), web.ws(), {}, {.subprotocol = "other"}).subprotocol(), "");
 }
 

@@ -11,7 +11,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <thread>
 #include <vector>
 
@@ -150,13 +149,15 @@ TEST_F(Netpoll, ADumpSaysIOWait) {
   });
   ASSERT_TRUE(waiting_for_io(1));
   const auto all = goro::goroutines();
-  EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const goro::goroutine_info& g) { return g.state == "IO wait"; }), 1);
+  EXPECT_EQ(std::count_if(all.begin(), all.end(),
+                          [](const goro::goroutine_info& g) { return g.state == "IO wait"; }),
+            1);
   server.close();
   s.wait();
 }
 
 // No M is left that could be made for the ready one: the poller itself has to come back.
-TEST_F(Netpoll, ThePollerComesBackIfNoThreadCanBeHad) {
+TEST_F(Netpoll, SC35_ThePollerComesBackIfNoThreadCanBeHad) {
   goro::set_max_procs(1);
   auto [client, server] = connect(kind::tcp);
   auto reader = goro::async([&server = server] {
@@ -222,8 +223,8 @@ TEST_F(Netpoll, IdleMeansIdleWhileSomebodyWaits) {
     ::getrusage(RUSAGE_SELF, &u);
     return u.ru_nvcsw;
   };
-  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a loop,
-  // because the machine may be slow.
+  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a
+  // loop, because the machine may be slow.
   ASSERT_TRUE(eventually([&] {
     const auto before = switches();
     std::this_thread::sleep_for(500ms);
@@ -234,8 +235,7 @@ TEST_F(Netpoll, IdleMeansIdleWhileSomebodyWaits) {
 }
 
 // Programs of their own: run() looks for deadlocks only in its process.
-TEST(NetpollChild, WaitsForASocketUnderRun) {
-  if (std::getenv("GORO_TEST_CHILD") == nullptr) GTEST_SKIP() << "the child of another test";
+TEST(NetpollChild, DISABLED_WaitsForASocketUnderRun) {
   goro::run([] {
     auto [client, server] = connect(kind::tcp);
     goro::scope s;
@@ -251,8 +251,7 @@ TEST(NetpollChild, WaitsForASocketUnderRun) {
   });
 }
 
-TEST(NetpollChild, WaitsForAPipeUnderRun) {
-  if (std::getenv("GORO_TEST_CHILD") == nullptr) GTEST_SKIP() << "the child of another test";
+TEST(NetpollChild, DISABLED_WaitsForAPipeUnderRun) {
   goro::run([] {
     auto [a, b] = net::pipe();
     char buffer[8];
@@ -260,15 +259,15 @@ TEST(NetpollChild, WaitsForAPipeUnderRun) {
   });
 }
 
-TEST_F(Netpoll, WaitingForASocketIsNoDeadlock) {
-  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.WaitsForASocketUnderRun"},
-                           {{"GORO_TEST_CHILD", "1"}});
+TEST_F(Netpoll, SC28_WaitingForASocketIsNoDeadlock) {
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
 }
 
 TEST_F(Netpoll, WaitingForAPipeInMemoryIsOne) {
-  const auto r =
-      run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.WaitsForAPipeUnderRun"}, {{"GORO_TEST_CHILD", "1"}});
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForAPipeUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 2) << r.out << r.err;
   EXPECT_NE(r.err.find("all goroutines are asleep"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find("IO wait"), std::string::npos) << r.err;

@@ -63,8 +63,8 @@ class client {
   // A request on a connection that was kept, and broke before any byte of a response came, is sent once more on a new
   // one if the method is idempotent (GET, HEAD, OPTIONS, TRACE, PUT, DELETE).
   // Go       Client.Do
-  GORO_API response send(const goro::context& ctx, std::string_view method, std::string_view url, const fields& headers,
-                         std::string_view body);
+  GORO_API response send(const goro::context& ctx, std::string_view method, std::string_view url,
+                         const fields& headers, std::string_view body);
 
  private:
   goro::detail::client_core* core_;

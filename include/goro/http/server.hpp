@@ -135,12 +135,14 @@ class response_writer {
 using error_handler = goro::detail::shared_function<const request&, std::exception_ptr>;
 
 struct server_options {
-  duration header_timeout = std::chrono::seconds(10);  // for a whole head, from its first byte or the accept on
-  duration idle_timeout = std::chrono::seconds(120);   // between requests, and of a body or a response standing still
-  std::size_t max_header = 64u << 10;                  // bytes of a head: 431
-  std::size_t max_body = 8u << 20;                     // bytes of a body: 413
-  duration drain_timeout{};                            // after so long of draining, close(); 0: never
-  error_handler on_error = {};                         // none: the uncaught handler
+  duration header_timeout =
+      std::chrono::seconds(10);  // for a whole head, from its first byte or the accept on
+  duration idle_timeout =
+      std::chrono::seconds(120);       // between requests, and of a body or a response standing still
+  std::size_t max_header = 64u << 10;  // bytes of a head: 431
+  std::size_t max_body = 8u << 20;     // bytes of a body: 413
+  duration drain_timeout{};            // after so long of draining, close(); 0: never
+  error_handler on_error = {};         // none: the uncaught handler
 };
 
 class server {
