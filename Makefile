@@ -5,12 +5,13 @@ FOLDER ?= /usr/include
 ROW ?= all
 P ?= 1 2
 JOBS ?= $(shell nproc)
+SECONDS ?= 60
 
 # Ninja where there is one, looked for when a recipe runs: install_deps.sh may have brought it just before.
 NINJA = $$(command -v ninja >/dev/null 2>&1 && echo CMAKE_GENERATOR=Ninja)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clang asan tsan soak bench compare install clean
+.PHONY: help demo test check clang asan tsan soak fuzz bench compare install clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\): *## */make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +44,10 @@ tsan:            ## Unit and stress tests under ThreadSanitizer
 soak:            ## Stress tests, twenty times as long
 	@tools/install_deps.sh test
 	@env $(NINJA) python3 tools/run_tests.py soak --jobs 1
+
+fuzz:            ## The parsers of HTTP, WebSocket and URLs under libFuzzer, SECONDS=60 each
+	@tools/install_deps.sh clang
+	@tools/fuzz.sh $(SECONDS)
 
 bench:           ## Every row of the benchmarks at P="1 2", or ROW=<row>
 	@tools/install_deps.sh demo

@@ -46,7 +46,7 @@ std::size_t stream::send_file(int file, std::uint64_t offset, std::size_t count,
   return done;
 }
 
-bool stream::watch_hangup(goro::detail::hangup_node&) noexcept { return false; }
+bool stream::watch_hangup(goro::detail::hangup_node&) noexcept { return true; }
 void stream::forget_hangup(goro::detail::hangup_node&) noexcept {}
 
 }  // namespace goro::net

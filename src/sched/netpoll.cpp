@@ -172,7 +172,10 @@ int pollable::open_memory() noexcept {
   p->fd = -1;
   p->told = nullptr;
   p->out_of_order.store(false, std::memory_order_relaxed);
-  p->gone = false;
+  {
+    const spin_guard hold(p->lock);
+    p->gone = false;  // an event for the one before may still be on its way (I4)
+  }
   p->closing.store(false, std::memory_order_release);
   d_ = p;
   return 0;

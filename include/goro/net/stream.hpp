@@ -61,7 +61,7 @@ class GORO_API stream {
   virtual int native_handle() const noexcept = 0;
 
   // Is told once when the peer has gone or ended its side (detail/pollable.hpp). False: it has already, or this
-  // stream cannot tell; then the node is not taken.
+  // stream is closed; then the node is not taken. A stream that cannot tell, as by default, never does.
   virtual bool watch_hangup(goro::detail::hangup_node& node) noexcept;
   virtual void forget_hangup(goro::detail::hangup_node& node) noexcept;
 };
