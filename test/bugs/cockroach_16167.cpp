@@ -13,26 +13,24 @@ struct executor {
   cond<rw_mutex::reader_view> changed{locker};
 };
 
-void wait_for_config(executor& e, bool fixed) {
-  e.locker.lock();
-  if (fixed) {
-    e.changed.wait_for(0s);
-    e.locker.unlock();
-  }
-  if (!fixed) until_parked(wait_reason::rw_mutex_write);
-  e.config.lock_shared();  // BUG: it is ours already, and a writer stands in between
-  e.config.unlock_shared();
-  if (!fixed) e.locker.unlock();
+void update(executor& e) {
+  e.config.lock();
+  e.config.unlock();
+  e.changed.notify_all();
+}
+
+void wait_for_config(const std::shared_ptr<executor>& e, bool fixed) {
+  e->locker.lock();
+  start("updater", [e] { update(*e); });
+  until_parked(wait_reason::rw_mutex_write);
+  if (fixed) e->locker.unlock();
+  e->config.lock_shared();  // BUG: it is ours already, and a writer stands in between
+  e->config.unlock_shared();
+  if (!fixed) e->locker.unlock();
 }
 
 void run(bool fixed) {
-  const auto e = std::make_shared<executor>();
-  start("session", [e, fixed] { wait_for_config(*e, fixed); });
-  start("updater", [e] {
-    e->config.lock();
-    e->config.unlock();
-    e->changed.notify_all();
-  });
+  start("session", [e = std::make_shared<executor>(), fixed] { wait_for_config(e, fixed); });
 }
 
 const shape self{"cockroach_16167", run};

@@ -8,10 +8,11 @@ namespace bugs::kubernetes_25331 {
 
 struct watch {
   chan<int> errors = make_chan<int>();
+  signal_chan left = make_chan<unit>();
 };
 
 void fail(watch& w, const context& ctx, bool fixed) {
-  while (!ctx.err()) yield();
+  (void)w.left.recv();
   if (fixed)
     select(send(w.errors, 1), recv(ctx.done()));
   else
@@ -22,7 +23,10 @@ void run(bool fixed) {
   const auto [ctx, cancel] = with_cancel(background());
   const auto w = std::make_shared<watch>();
   start("reader", [w, ctx = ctx, fixed] { fail(*w, ctx, fixed); });
-  start("consumer", [w, ctx = ctx] { select(recv(w->errors, [](int, bool) {}), recv(ctx.done())); });
+  start("consumer", [w, ctx = ctx] {
+    select(recv(w->errors, [](int, bool) {}), recv(ctx.done()));
+    w->left.close();
+  });
   cancel();
 }
 

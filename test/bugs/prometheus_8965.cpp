@@ -7,14 +7,16 @@ namespace bugs::prometheus_8965 {
 
 void query(const context& ctx, bool fixed) {
   const chan<int> result = make_chan<int>();
-  start("series", [result, ctx, fixed] {
-    while (!ctx.err()) yield();
+  const signal_chan left = make_chan<unit>();
+  start("series", [result, left, ctx, fixed] {
+    (void)left.recv();
     if (fixed)
       (void)result.send(1, ctx);
     else
       result.send(1);  // BUG
   });
   (void)result.recv(ctx);
+  left.close();
 }
 
 void run(bool fixed) {

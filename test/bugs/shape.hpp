@@ -9,7 +9,8 @@
 //
 //   find      how many leak::find gives; its fixed form leaves none
 //   proven    how many of them leak::proven gives
-//   deadlock  what GORO_DEBUG=deadlock does: yes: it reports; no: it must not; -: not its business, may do either
+//   deadlock  what GORO_DEBUG=deadlock does: yes: it reports; no: it must not; -: not its business, may do either;
+//             later: it should report, and cannot yet: a mechanism is missing, not a case
 //   grows     optional: by how many leak::growth says that some line grew
 //
 // In the fixed form nothing is reported by any of them, and everything ends by itself.
