@@ -24,6 +24,7 @@
 // asked for before, what addr2line needs to read the program's debug information.
 #pragma once
 
+#include <cstdint>
 #include <iosfwd>
 #include <vector>
 
@@ -59,5 +60,17 @@ enum class sigquit { end, go_on };
 //
 // Throws   std::system_error if there is no thread or descriptor to be had.
 GORO_API void install_sigquit_dump(sigquit then = sigquit::end);
+
+namespace detail {
+
+// What gdb reads of a process or a core file, by name: an address, or a number. Ends with a null name.
+struct layout_entry {
+  const char* name;
+  const void* address;  // null: it is a number
+  std::uint64_t number;
+};
+extern GORO_API const layout_entry gdb_layout[];
+
+}  // namespace detail
 
 }  // namespace goro

@@ -7,6 +7,8 @@
 // was. Elsewhere (all asleep, uncaught exceptions) nothing is broken, and the dump is written in place.
 #include "debug/last_words.hpp"
 
+#include <goro/debug.hpp>
+
 #include "sched/hooks.hpp"
 
 #include <sys/wait.h>
@@ -67,6 +69,7 @@ void dump_all(last_words_after cause) noexcept {
 
 // Nor does anything refer to that file.
 [[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked};
+[[gnu::used]] const layout_entry* const for_gdb = gdb_layout;
 
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept {
   try {
