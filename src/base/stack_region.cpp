@@ -150,4 +150,13 @@ stack_region* region_of(std::uintptr_t sp) noexcept {
   return nullptr;
 }
 
+std::size_t stack_regions(const stack_region** out) noexcept {
+  static_assert(1 + std::size(other_stacks) <= most_stack_regions);
+  std::size_t n = 0;
+  if (default_stacks.reserved()) out[n++] = &default_stacks;
+  for (unsigned mask = other_mask.load(std::memory_order_acquire); mask != 0; mask &= mask - 1)  // P1
+    out[n++] = &other_stacks[__builtin_ctz(mask)];
+  return n;
+}
+
 }  // namespace goro::detail

@@ -75,7 +75,7 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
   to.append(",\"waiting_ns\":").append(std::to_string(s.waiting));
   if (s.who.state == goroutine_state::parked && s.who.waits_on != nullptr) {
     to += ",\"waits_on\":{\"address\":";
-    append_address(to, reinterpret_cast<std::uintptr_t>(s.who.waits_on));
+    append_address(to, reinterpret_cast<std::uintptr_t>(s.who.waits_on.get()));
     if (s.on_channel) {
       to.append(",\"len\":").append(std::to_string(s.length)).append(",\"cap\":");
       to += s.unbounded ? "null" : std::to_string(s.capacity);
@@ -100,7 +100,7 @@ void append_failure(std::string& to, const kept_failure& f) {
   to += ",\"state\":";
   append_string(to, f.state);
   to += ",\"daemon\":false,\"waiting_ns\":0,\"waits_on\":{\"address\":";
-  append_address(to, reinterpret_cast<std::uintptr_t>(f.kept_by));
+  append_address(to, reinterpret_cast<std::uintptr_t>(f.kept_by.get()));
   to.append("},\"created_by\":").append(std::to_string(f.created_by)).append(",\"created_at\":");
   append_frame(to, creation_frame(f.created_at));
   to += ",\"stack\":[]}";

@@ -50,7 +50,7 @@ class crowds {
 
  private:
   static std::uintptr_t key(const sighting& s) noexcept {  // channels are aligned, so a bit is free
-    return reinterpret_cast<std::uintptr_t>(s.who.waits_on) | (s.who.why == wait_reason::chan_send ? 1u : 0u);
+    return reinterpret_cast<std::uintptr_t>(s.who.waits_on.get()) | (s.who.why == wait_reason::chan_send ? 1u : 0u);
   }
   std::unordered_map<std::uintptr_t, std::size_t> count_;
 };
@@ -59,7 +59,7 @@ class crowds {
 void append_object(std::string& to, const sighting& s, const crowds& waiting) {
   if (s.who.state != goroutine_state::parked || s.who.waits_on == nullptr) return;
   const bool of_channels = s.on_channel || s.who.why == wait_reason::select;
-  append(to, " on %s %p", of_channels ? "channel" : state_word(s.who), s.who.waits_on);
+  append(to, " on %s %p", of_channels ? "channel" : state_word(s.who), s.who.waits_on.get());
   if (s.on_channel) {
     append(to, " (len %zu, ", s.length);
     if (s.unbounded)
@@ -139,7 +139,7 @@ void append_failure(std::string& to, const kept_failure& f) {
     append(to, "\ngoroutine %llu", static_cast<unsigned long long>(f.id));
   if (!f.name.empty()) to.append(" \"").append(f.name).append("\"");
   to.append(" [").append(f.state).append("]");
-  append(to, " kept by errgroup %p:\n\t(it has ended, and nobody has collected its failure)\n", f.kept_by);
+  append(to, " kept by errgroup %p:\n\t(it has ended, and nobody has collected its failure)\n", f.kept_by.get());
   if (f.created_at != 0) append_creation(to, f.created_by, f.created_at);
 }
 

@@ -38,7 +38,7 @@ bool waits_for_channel(wait_reason why) noexcept {
 // Of a goroutine that is held: it keeps alive what it waits for, and no lock is taken (hold.hpp). `length` may
 // change, it is a moment's; the rest of what is read here is constant.
 void look_at_channel(facts& s) noexcept {
-  const auto* const c = static_cast<const hchan*>(s.who.waits_on);
+  const auto* const c = static_cast<const hchan*>(s.who.waits_on.get());
   if (c == nullptr || !waits_for_channel(s.who.why)) return;
   s.on_channel = true;
   s.unbounded = c->unbounded;

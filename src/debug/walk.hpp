@@ -51,7 +51,7 @@ struct kept_failure {
   std::uint64_t id;
   std::uint64_t created_by;
   std::uintptr_t created_at;
-  const void* kept_by;
+  hidden_address kept_by;
 };
 
 struct sightings {

@@ -40,7 +40,7 @@ struct alignas(128) machine {
   goroutine* chosen = nullptr;        // for the M's stack to run next, in one of the rarer ways
   thread_state thread;                // addresses of errno and the exception globals
   saved_context* own_context = nullptr;  // where the M's stack goes on
-  const void* own_bottom = nullptr;   // AddressSanitizer wants to know
+  const void* own_bottom = nullptr;   // of the thread's own stack: for AddressSanitizer and proofs
   std::size_t own_size = 0;
   void* own_fake_stack = nullptr;
   void* own_fiber = nullptr;          // ThreadSanitizer's
@@ -62,6 +62,8 @@ struct alignas(128) machine {
   std::atomic<int> tid{0};            // 0: no thread
   int stat_fd = -1;                   // monitor's
   int stat_tid = 0;                   // monitor's
+
+  const machine* older = nullptr;     // made before this one; set before it is known, then constant
 
   // Entering and leaving the runtime: see revoke.hpp. Nested sections keep the outer one's state.
   GORO_HOT std::uint32_t enter() noexcept {
@@ -129,6 +131,8 @@ sigset_t signals_left_to_users() noexcept;
 // nothing has changed.
 bool start_machine(processor* p, bool spinning) noexcept;
 
+// The walk: every M that ever was, those without a thread included; on from each by `older`.
+const machine* newest_machine() noexcept;
 int machine_count() noexcept;          // threads alive or being started
 int set_machine_limit(int n) noexcept;
 
