@@ -80,6 +80,7 @@ class stack_region {
   std::uintptr_t base() const noexcept { return base_.load(std::memory_order_relaxed); }
   bool guard(std::size_t first, std::size_t n) noexcept;
   void populate(std::size_t first, std::size_t n) noexcept;
+  void put_in_cores(std::size_t slots) noexcept;
   stack_header* header_of(std::size_t slot) const noexcept { return header_at(base() + (slot << shift_)); }
   std::size_t slot_of(const stack_header* h) const noexcept {
     return (reinterpret_cast<std::uintptr_t>(h) - base()) >> shift_;
@@ -94,6 +95,7 @@ class stack_region {
   std::size_t hot_count_ = 0;
   std::size_t cold_count_ = 0;
   std::size_t fresh_ = 0;
+  std::size_t in_cores_ = 0;       // slots; under lock_
   std::size_t low_water_ = 0;
   spin_lock lock_;
 };

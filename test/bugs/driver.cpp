@@ -114,6 +114,11 @@ int drive(const shape& it, bool fixed, bool await) {
     ask_for_deadlocks(await, num_goroutine() != 1);
   } else {
     print("find", leak::find({.timeout = fixed ? 10s : 30ms}));
+    const leak::proof proof = leak::prove();
+    if (proof.unavailable.empty())
+      print("proven", proof.leaked);
+    else
+      std::printf("unavailable: %s\n", proof.unavailable.c_str());
     std::size_t grown = 0;
     for (const leak::site& s : leak::growth()) grown = std::max(grown, s.grown);
     std::printf("grows %zu\n", grown);
