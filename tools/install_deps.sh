@@ -12,7 +12,7 @@ needed="g++ cmake python3"
 useful="ninja-build ccache"  # quicker builds; CMake takes them if they are there
 case "${1:-test}" in
   demo|compare) ;;
-  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2" ;;
+  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb" ;;
   clang) needed="$needed libgtest-dev libgmock-dev clang" ;;
   *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, compare or clang" >&2; exit 2 ;;
 esac

@@ -9,6 +9,7 @@
 
 #include <goro/debug.hpp>
 
+#include "debug/pins.hpp"
 #include "sched/hooks.hpp"
 
 #include <sys/wait.h>
@@ -68,7 +69,7 @@ void dump_all(last_words_after cause) noexcept {
 }  // namespace
 
 // Nor does anything refer to that file.
-[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked};
+[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked, &pins_are_linked};
 [[gnu::used]] const layout_entry* const for_gdb = gdb_layout;
 
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept {
@@ -76,6 +77,14 @@ void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) no
     sightings seen = walk(kind);
     if (!daemons) std::erase_if(seen.all, [](const sighting& s) { return (s.who.flags & flag_daemon) != 0; });
     write_text(std::move(seen), limits, {&write_piece, nullptr});
+  } catch (...) {
+    write_piece(nullptr, "goro: no memory for the rest of the dump\n");
+  }
+}
+
+void write_pins_to_stderr() noexcept {
+  try {
+    write_pins({&write_piece, nullptr});
   } catch (...) {
     write_piece(nullptr, "goro: no memory for the rest of the dump\n");
   }

@@ -56,6 +56,7 @@ void* thread_main(void*) noexcept {
     title << "SIGQUIT: dump of all goroutines\n";
     title.write();
     detail::write_to_stderr(ends ? detail::walk_kind::ending : detail::walk_kind::alive, true, {});
+    detail::write_pins_to_stderr();
     if (ends) _exit(2);
     rung.store(0, std::memory_order_relaxed);
   }

@@ -7,6 +7,8 @@
 #include <goro/detail/canceller.hpp>
 #include <goro/detail/lock_watch.hpp>
 
+#include <cstdint>
+
 namespace goro::detail {
 
 // Told by mutex and rw_mutex, in the goroutine or thread concerned, while locks_are_watched. `state` is the word
@@ -32,6 +34,9 @@ struct scheduler_hooks {
   // idle. True: it has begun to, and is to be asked again after another while. Short, and no user code. The one
   // entry that may be filled while others run, so both sides use atomic built-ins.
   bool (*when_idle)() noexcept = nullptr;
+  // A goroutine is back in the runtime that had been in the kernel since then (now_ns) without saying so, and its P
+  // was taken away for that. Called on its stack, in the runtime; any lock may be held.
+  void (*came_back_without)(std::int64_t blocked_since) noexcept = nullptr;
 };
 extern constinit scheduler_hooks hooks;
 

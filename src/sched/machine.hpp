@@ -60,6 +60,8 @@ struct alignas(128) machine {
 
   // ---- for the monitor
   std::atomic<int> tid{0};            // 0: no thread
+  // When it seems to have gone into the kernel, unannounced; set before its P is taken for that, and otherwise 0.
+  std::atomic<std::int64_t> blocked_since{0};
   int stat_fd = -1;                   // monitor's
   int stat_tid = 0;                   // monitor's
 
@@ -78,6 +80,7 @@ struct alignas(128) machine {
     in_runtime.store(outer, std::memory_order_release);  // P2 of revoke.hpp
   }
   void answer() noexcept;             // revoke.cpp
+  void tell_blocked() noexcept;       // revoke.cpp
 
   // On whatever stack runs next: finishes what the one before began.
   GORO_HOT void settle() noexcept {
