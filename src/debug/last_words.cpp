@@ -10,6 +10,8 @@
 #include <goro/debug.hpp>
 
 #include "debug/pins.hpp"
+#include "debug/symbolise.hpp"
+#include "debug/unwind.hpp"
 #include "sched/hooks.hpp"
 
 #include <sys/wait.h>
@@ -17,6 +19,8 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <span>
+#include <string>
 
 // Nothing refers to this file, so a linker would leave it out of a program that is linked with the static
 // library; cmake/goro_room.cmake makes programs ask for this name.
@@ -27,6 +31,7 @@ namespace goro::detail {
 namespace {
 
 constexpr dump_limits bounds{100, 20};  // so that the cause is not flooded away
+constexpr std::size_t most_frames = 40;  // of the stack that overflowed
 
 void write_piece(void*, std::string_view piece) {
   for (std::size_t done = 0; done != piece.size();) {
@@ -38,9 +43,28 @@ void write_piece(void*, std::string_view piece) {
   }
 }
 
+// Of the goroutine that is to blame, on whose account we are in a signal handler.
+void write_stack_here() noexcept {
+  try {
+    std::uintptr_t pcs[most_frames];
+    const std::span<const std::uintptr_t> stack(pcs, unwind_here(pcs, most_frames));
+    symbolise(stack);
+    std::string text = "its stack, innermost first:\n";
+    for (const stack_frame& f : frames_of(stack)) {
+      text.append(f.function.empty() ? "?" : f.function).append("\n\t");
+      text.append(f.file.empty() ? "?" : f.file).append(":").append(std::to_string(f.line)).append("\n");
+    }
+    if (stack.size() == most_frames) text += "\t... and what called these\n";
+    write_piece(nullptr, text += '\n');
+  } catch (...) {
+    write_piece(nullptr, "goro: no memory for its stack\n");
+  }
+}
+
 void write_from_a_copy() noexcept {
   const pid_t copy = _Fork();
   if (copy == 0) {
+    write_stack_here();
     write_to_stderr(walk_kind::alone, true, bounds);
     _exit(0);
   }

@@ -28,19 +28,17 @@
 #include <span>
 #include <string>
 
-namespace goro {
+namespace goro::detail {
 
 namespace {
 
-using namespace detail;
-
 constexpr std::size_t most_frames = 24;
-constexpr std::size_t most_sites = 128;          // a power of two
+constexpr std::size_t most_sites = 128;           // a power of two
 constexpr std::size_t room_to_unwind = 8 * 1024;  // bytes of stack; libgcc needs some 5 KiB
 
 struct tally {
   std::size_t count;
-  std::int64_t total;    // ns
+  std::int64_t total;  // ns
   std::int64_t longest;
 
   void add(std::int64_t ns) noexcept {
@@ -97,7 +95,12 @@ void came_back(std::int64_t since) noexcept {
 
 }  // namespace
 
+}  // namespace goro::detail
+
+namespace goro {
+
 std::vector<pin> pins() {
+  using namespace detail;
   std::vector<pinning_site> copies(most_sites);
   tally others{};
   {
@@ -127,8 +130,8 @@ void write_pins(text_sink sink) {
   std::string text = "\ngoro: calls that blocked without goro::blocking, and cost a processor:\n";
   char line[128];
   for (const pin& p : all) {
-    std::snprintf(line, sizeof line, "\n%zu time%s, %.3g ms in all, %.3g ms at most; then it came here:\n", p.count,
-                  p.count == 1 ? "" : "s", ms(p.total), ms(p.longest));
+    std::snprintf(line, sizeof line, "\n%zu time%s, %.3g ms in all, %.3g ms at most; then it came here:\n",
+                  p.count, p.count == 1 ? "" : "s", ms(p.total), ms(p.longest));
     text += line;
     for (const stack_frame& f : p.stack) {
       text.append(f.function.empty() ? "?" : f.function).append("\n\t");
