@@ -6,6 +6,7 @@
 // it ten seconds and then goes on dying. In the copy there is only one thread, and every parked stack as it
 // was. Elsewhere (all asleep, uncaught exceptions) nothing is broken, and the dump is written in place.
 #include "debug/last_words.hpp"
+#include "debug/lock_watch.hpp"
 
 #include "sched/hooks.hpp"
 
