@@ -66,6 +66,18 @@ void append_frame(std::string& to, const stack_frame& f) {
   to.append(",\"line\":").append(std::to_string(f.line)).append("}");
 }
 
+void append_holders(std::string& to, const std::vector<lock_holder>& all) {
+  if (all.empty()) return;
+  const char* between = ",\"held_by\":[";
+  for (const lock_holder& h : all) {
+    to.append(between).append("{\"id\":").append(std::to_string(h.id)).append(",\"name\":");
+    append_string(to, h.name);
+    to += '}';
+    between = ",";
+  }
+  to += ']';
+}
+
 void append_goroutine(std::string& to, const sightings& seen, const sighting& s) {
   to.append("{\"id\":").append(std::to_string(s.who.id)).append(",\"name\":");
   append_string(to, s.name);
@@ -80,6 +92,7 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
       to.append(",\"len\":").append(std::to_string(s.length)).append(",\"cap\":");
       to += s.unbounded ? "null" : std::to_string(s.capacity);
     }
+    append_holders(to, s.held_by);
     to += '}';
   }
   to.append(",\"created_by\":").append(std::to_string(s.who.created_by)).append(",\"created_at\":");

@@ -55,6 +55,26 @@ class crowds {
   std::unordered_map<std::uintptr_t, std::size_t> count_;
 };
 
+void append_holder(std::string& to, const lock_holder& h) {
+  if (h.id == 0)
+    to += "a plain thread";
+  else
+    append(to, "goroutine %llu", static_cast<unsigned long long>(h.id));
+  if (!h.name.empty()) to.append(" \"").append(h.name).append("\"");
+}
+
+void append_holders(std::string& to, const sighting& s) {
+  constexpr std::size_t most = 4;
+  const char* before = " (held by ";
+  for (std::size_t i = 0; i != std::min(s.held_by.size(), most); ++i) {
+    to += before;
+    before = ", ";
+    append_holder(to, s.held_by[i]);
+  }
+  if (s.held_by.size() > most) append(to, " and %zu more", s.held_by.size() - most);
+  if (!s.held_by.empty()) to += ')';
+}
+
 // What it waits for, and its particulars.
 void append_object(std::string& to, const sighting& s, const crowds& waiting) {
   if (s.who.state != goroutine_state::parked || s.who.waits_on == nullptr) return;
@@ -70,6 +90,7 @@ void append_object(std::string& to, const sighting& s, const crowds& waiting) {
     append(to, "; %zu wait%s to %s)", n, n == 1 ? "s" : "",
            s.who.why == wait_reason::chan_send ? "send" : "receive");
   }
+  append_holders(to, s);
 }
 
 void append_head(std::string& to, const sighting& s, const crowds& waiting) {

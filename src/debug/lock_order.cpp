@@ -9,7 +9,7 @@ namespace goro::detail {
 
 namespace {
 
-constexpr int most_looks = 20'000;  // in one search
+constexpr int most_looks = 20'000;  // at steps, in each of the two passes of one search
 
 std::uint64_t mixed(std::uint64_t seed, std::uint64_t value) noexcept {
   seed ^= value + 0x9e3779b97f4a7c15u + (seed << 6) + (seed >> 2);
@@ -129,22 +129,34 @@ bool lock_order::choose(std::uint32_t from, std::uint32_t next, const way& w) {
   return false;
 }
 
-// Whether the chain, which ends at `here`, can be closed to `from`. Short circles first would need a search by
-// breadth; there are few steps, and any circle will do.
+// How many steps lead from each lock to this one, if they are few enough; so the search looks at no other. Most
+// often there is none from where it begins, and that is all.
+void lock_order::measure(std::uint32_t to) {
+  distance_ = {{to, 0}};
+  std::vector<std::uint32_t> next{to};
+  for (std::size_t i = 0; i != next.size(); ++i) {
+    const std::size_t steps = distance_.at(next[i]) + 1;
+    const auto here = nodes_.find(next[i]);
+    if (steps == longest || here == nodes_.end()) continue;
+    for (const std::uint32_t from : here->second.in) {
+      if (--budget_ < 0) return;
+      if (distance_.try_emplace(from, steps).second) next.push_back(from);
+    }
+  }
+}
+
+// Whether the chain, which ends at `here`, can be closed to `from`.
 bool lock_order::search(std::uint32_t from, std::uint32_t here) {
-  if (path_.size() >= longest) return false;
   const auto found = nodes_.find(here);
   if (found == nodes_.end()) return false;
-  const node& n = found->second;
-  if (const auto back = n.out.find(from); back != n.out.end())
-    for (const way& w : back->second)
-      if (choose(from, from, w)) return true;
-  if (path_.size() + 1 >= longest) return false;
-  for (const auto& [next, ways] : n.out) {
+  for (const auto& [next, ways] : found->second.out) {
     if (budget_ < 0) return false;
     const std::uint32_t to = next;
-    if (to == from || to == here ||
-        std::any_of(path_.begin(), path_.end(), [to](const chosen& c) { return c.to == to; }))
+    const auto left = distance_.find(to);
+    if (left == distance_.end() || path_.size() + 1 + left->second > longest) continue;
+    if (to == here || std::any_of(path_.begin(), path_.end(), [to, from](const chosen& c) {
+          return c.to == to && to != from;
+        }))
       continue;
     for (const way& w : ways)
       if (choose(from, to, w)) return true;
@@ -155,9 +167,12 @@ bool lock_order::search(std::uint32_t from, std::uint32_t here) {
 void lock_order::seek(std::uint32_t from, std::uint32_t to, const way& w, party p,
                       std::vector<lock_inversion>& found) {
   if (reported_.size() >= most_reported) return;
-  budget_ = most_looks;
   path_ = {{&w, p, to}};
   writers_.clear();
+  budget_ = most_looks;
+  measure(from);
+  if (!distance_.contains(to)) return;
+  budget_ = most_looks;
   if (!(from == to ? has_writers(0) : search(from, to))) return;
   lock_inversion circle;
   const auto as_done = [](const chosen& c) {

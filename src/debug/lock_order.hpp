@@ -91,6 +91,7 @@ class lock_order {
   static bool meet(const std::vector<gate>& a, const std::vector<gate>& b) noexcept;
   const way* note(std::vector<way>& ways, way&& w, party p);
   bool fits(const way& w, party p) const noexcept;
+  void measure(std::uint32_t to);
   bool search(std::uint32_t from, std::uint32_t here);
   bool choose(std::uint32_t from, std::uint32_t next, const way& w);
   bool has_writers(std::uint32_t from);
@@ -103,6 +104,7 @@ class lock_order {
   std::unordered_set<std::uint64_t> reported_;
   std::size_t ways_ = 0;
   // While circles are sought.
+  std::unordered_map<std::uint32_t, std::size_t> distance_;
   std::vector<chosen> path_;
   std::vector<chosen> writers_;
   int budget_ = 0;

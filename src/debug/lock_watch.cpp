@@ -195,9 +195,9 @@ constexpr lock_watcher watcher{.wants = &wants,
 
 constinit const char lock_watch_is_linked = 0;
 
-std::vector<lock_holder> holders_of(const void* lock, bool alone) {
+std::vector<lock_holder> holders_of(const void* lock) {
   std::vector<lock_holder> all;
-  if (!locks_are_watched || hooks.locks != &watcher || alone) return all;
+  if (!locks_are_watched || hooks.locks != &watcher) return all;
   lock_watch& w = the_lock_watch();
   // Who dumps may hold what a lock operation waits for, but nobody stops for longer than a moment with this one.
   const std::lock_guard held(w.lock);

@@ -14,9 +14,9 @@ struct lock_holder {
   std::string name;
 };
 
-// Who has the mutex or rw_mutex at this address; empty while nobody watches, or if it is not known. `alone`: in
-// a copy of the process, where locks mean nothing; then nothing is known.
-std::vector<lock_holder> holders_of(const void* lock, bool alone = false);
+// Who has the mutex or rw_mutex at this address; empty while nobody watches, or if it is not known. May throw
+// std::bad_alloc.
+std::vector<lock_holder> holders_of(const void* lock);
 
 // In lock_watch.cpp. Naming it brings that file into a program that is linked with the static library.
 extern const char lock_watch_is_linked;

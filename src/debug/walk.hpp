@@ -6,6 +6,8 @@
 // two of them need not be of one moment. Memory is taken only while nobody is held.
 #pragma once
 
+#include "debug/lock_watch.hpp"
+
 #include "sched/hold.hpp"
 
 #include <cstddef>
@@ -42,6 +44,7 @@ struct facts {
 
 struct sighting : facts {
   std::string name;  // cut at 255 bytes
+  std::vector<lock_holder> held_by;  // who has the lock that it waits for, if that is known
 };
 
 // What an errgroup keeps of a goroutine that has ended: sync/failures.hpp.
