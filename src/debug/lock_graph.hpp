@@ -18,6 +18,7 @@
 
 #include <goro/detail/lock_watch.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -48,6 +49,7 @@ struct lock_wish {
   bool limited = false;      // it ends by itself
   std::uint64_t number = 0;  // of this wait; another wait has another one
   std::vector<std::uintptr_t> stack;
+  std::chrono::steady_clock::time_point since{};
 };
 
 // Of a goroutine or thread, as it was when it last did something.

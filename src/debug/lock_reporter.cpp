@@ -28,6 +28,7 @@ using namespace std::chrono_literals;
 constexpr auto patience = 200ms;
 constexpr auto long_enough = 1s;  // for the proof to be asked
 constexpr auto longest_pause = 64s;
+constexpr auto breath = 100ms;  // between two looks at those who wait
 constexpr std::size_t most_reports = 1000;
 constexpr std::size_t most_lost = 1000;
 
@@ -50,7 +51,8 @@ void* thread_main(void*) {
 [[gnu::destructor]] void at_exit() noexcept {
   if (!locks_are_watched) return;
   try {
-    the_lock_watch().write_the_rest();
+    std::unique_lock held(the_lock_watch().lock);
+    the_lock_watch().write_all(held);
   } catch (...) {
   }
 }
@@ -182,10 +184,8 @@ void lock_watch::run() {
   }
 }
 
-void lock_watch::write_the_rest() {
-  std::unique_lock held(lock);
-  if (!has_thread_) return;
-  written_.wait_for(held, 5s, [this] { return reports_.empty() && !writing_; });
+void lock_watch::write_all(std::unique_lock<std::mutex>& held) {
+  if (has_thread_) written_.wait_for(held, 5s, [this] { return reports_.empty() && !writing_; });
 }
 
 // ---- what only a proof can tell
@@ -196,13 +196,13 @@ std::vector<std::vector<party>> lock_watch::groups_to_prove(clock::time_point no
   std::vector<std::vector<party>> groups;
   std::unordered_map<party, long_wait> still;
   for (const party p : graph.who_wait_without_limit()) {
-    const std::uint64_t number = graph.find(p)->wish.number;
-    long_wait& w = still[p];
+    const lock_wish& wish = graph.find(p)->wish;
     const auto before = long_waits_.find(p);
-    w = before != long_waits_.end() && before->second.number == number
+    long_wait& w = still[p];
+    w = before != long_waits_.end() && before->second.number == wish.number
             ? before->second
-            : long_wait{number, now + long_enough, long_enough, false};
-    if (w.reported || w.next > now) continue;
+            : long_wait{wish.number, wish.since + long_enough, long_enough};
+    if (w.next > now) continue;
     w.pause = std::min<clock::duration>(w.pause * 2, longest_pause);
     w.next = now + w.pause;
     std::vector<party> group = graph.waits_through(p);
@@ -217,7 +217,9 @@ std::vector<std::vector<party>> lock_watch::groups_to_prove(clock::time_point no
 
 void lock_watch::ask_for_proof(std::unique_lock<std::mutex>& held) {
   std::vector<std::vector<party>> groups = groups_to_prove(clock::now());
-  next_proof_ = long_waits_.empty() ? clock::time_point::max() : clock::now() + long_enough;
+  next_proof_ = clock::time_point::max();
+  for (const auto& [p, w] : long_waits_) next_proof_ = std::min(next_proof_, w.next);
+  if (!long_waits_.empty()) next_proof_ = std::max(next_proof_, clock::now() + breath);
   if (groups.empty()) return;
   held.unlock();
   std::unordered_map<party, std::string> states;
@@ -238,7 +240,8 @@ void lock_watch::ask_for_proof(std::unique_lock<std::mutex>& held) {
     });
     if (!proven || !stuck.contains(g.front())) continue;
     for (const party p : g) {
-      if (const auto w = long_waits_.find(p); w != long_waits_.end()) w->second.reported = true;
+      if (const auto w = long_waits_.find(p); w != long_waits_.end())
+        w->second.next = clock::time_point::max();
       if (std::any_of(all.begin(), all.end(), [p](const proven_party& known) { return known.id == p; })) continue;
       const lock_party* const known = graph.find(p);
       const auto state = states.find(p);

@@ -42,8 +42,9 @@ class lock_watch {
   // Where `by` took a lock here that is gone; empty: it did not.
   std::vector<std::uintptr_t> take_lost_hold(party by, const void* lock);
 
-  void run();             // the thread
-  void write_the_rest();  // at exit
+  void run();  // the thread
+  // Waits until all that was to be reported is written, some seconds at most.
+  void write_all(std::unique_lock<std::mutex>& held);
 
  private:
   using clock = std::chrono::steady_clock;
@@ -53,12 +54,11 @@ class lock_watch {
     std::vector<std::uint64_t> waits;
     clock::time_point due;
   };
-  // Waits that somebody may prove to be without end: looked at once a second while there are any.
+  // Waits that somebody may prove to be without end.
   struct long_wait {
-    std::uint64_t number = 0;
-    clock::time_point next;  // when the proof is asked
-    clock::duration pause{};
-    bool reported = false;
+    std::uint64_t number;
+    clock::time_point next;  // when the proof is asked; max: never again
+    clock::duration pause;
   };
 
   bool still_stands(const suspicion& s) const;

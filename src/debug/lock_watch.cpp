@@ -54,10 +54,12 @@ constexpr const char* overwritten =
 constexpr const char* replaced =
     "is unlocked by one who locked another lock at this address, which was destroyed while it was held";
 
-// False: it is none, and that has been said.
-bool is_a_lock(lock_watch& w, lock_ids::seen how, const watched_lock& lock, const party_label& me) {
+// False: it is none, and that has been said; for what follows may end the process.
+bool is_a_lock(lock_watch& w, std::unique_lock<std::mutex>& held, lock_ids::seen how, const watched_lock& lock,
+               const party_label& me) {
   if (how != lock_ids::seen::wrong) return true;
   w.report(lock_misuse{overwritten, lock.at, lock.state, me, stack_here(), {}});
+  w.write_all(held);
   return false;
 }
 
@@ -75,11 +77,11 @@ void wants(const watched_lock& lock) noexcept {
     party_label me = who_calls();
     std::vector<std::uintptr_t> stack = stack_here();
     lock_watch& w = the_lock_watch();
-    const std::lock_guard held(w.lock);
+    std::unique_lock held(w.lock);
     const lock_ids::look seen = w.ids.at(lock.at, lock.tag);
-    if (!is_a_lock(w, seen.how, lock, me)) return;
+    if (!is_a_lock(w, held, seen.how, lock, me)) return;
     const auto how = lock.how == lock_kind::shared ? wish_kind::shared : wish_kind::exclusive;
-    w.graph.wants(me.id, {lock.at, how, lock.state, lock.limited, 0, stack});
+    w.graph.wants(me.id, {lock.at, how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
     w.graph.at(me.id).label = me;
     if (lock.limited) return;
     const bool in_circle = w.suspect(me.id);
@@ -93,9 +95,9 @@ void got(const watched_lock& lock) noexcept {
     party_label me = who_calls();
     lock_hold hold{lock.at, 0, lock.how, lock.state, stack_here()};
     lock_watch& w = the_lock_watch();
-    const std::lock_guard held(w.lock);
+    std::unique_lock held(w.lock);
     const lock_ids::look seen = w.ids.number(lock.at, lock.tag);
-    if (!is_a_lock(w, seen.how, lock, me)) {
+    if (!is_a_lock(w, held, seen.how, lock, me)) {
       w.graph.gave_up(me.id);
       return;
     }
@@ -128,9 +130,9 @@ void released(const watched_lock& lock) noexcept {
   noting([&] {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
-    const std::lock_guard held(w.lock);
+    std::unique_lock held(w.lock);
     const lock_ids::look seen = w.ids.at(lock.at, lock.tag);
-    if (!is_a_lock(w, seen.how, lock, me)) return;
+    if (!is_a_lock(w, held, seen.how, lock, me)) return;
     std::vector<std::uintptr_t> taken = w.take_lost_hold(me.id, lock.at);
     if (w.graph.released(me.id, lock.at, lock.how)) return;
     if (!taken.empty())
@@ -142,12 +144,13 @@ void released(const watched_lock& lock) noexcept {
 void waits(const void* count, const char* state, bool limited) noexcept {
   noting([&] {
     party_label me = who_calls();
-    lock_wish wish{count, wish_kind::counted, state, limited, 0, stack_here()};
+    const auto now = std::chrono::steady_clock::now();
+    lock_wish wish{count, wish_kind::counted, state, limited, 0, stack_here(), now};
     lock_watch& w = the_lock_watch();
     const std::lock_guard held(w.lock);
     w.graph.wants(me.id, std::move(wish));
-    w.graph.at(me.id).label = std::move(me);
-    if (!limited) w.suspect(who_calls().id);
+    w.graph.at(me.id).label = me;
+    if (!limited) w.suspect(me.id);
   });
 }
 

@@ -164,7 +164,7 @@ void overwritten() {
   m->unlock();
   m->~mutex();
   std::memset(memory, 0x5a, sizeof memory);
-  in_turn("late", [m] { (void)m->try_lock(); m->unlock(); });
+  in_turn("late", [m] { (void)m->try_lock(); });
 }
 void copied() {
   alignas(goro::rw_mutex) unsigned char memory[sizeof(goro::rw_mutex)];
