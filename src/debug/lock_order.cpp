@@ -45,8 +45,8 @@ bool lock_order::meet(const std::vector<gate>& a, const std::vector<gate>& b) no
 const lock_order::way* lock_order::note(std::vector<way>& ways, way&& w, party p) {
   for (way& known : ways) {
     if (known.held != w.held || known.taken != w.taken || known.gates != w.gates) continue;
-    if (known.parties.size() >= parties_kept || std::find(known.parties.begin(), known.parties.end(), p) !=
-                                                    known.parties.end())
+    if (known.parties.size() >= parties_kept ||
+        std::find(known.parties.begin(), known.parties.end(), p) != known.parties.end())
       return nullptr;
     known.parties.push_back(p);
     return &known;
@@ -154,9 +154,8 @@ bool lock_order::search(std::uint32_t from, std::uint32_t here) {
     const std::uint32_t to = next;
     const auto left = distance_.find(to);
     if (left == distance_.end() || path_.size() + 1 + left->second > longest) continue;
-    if (to == here || std::any_of(path_.begin(), path_.end(), [to, from](const chosen& c) {
-          return c.to == to && to != from;
-        }))
+    if (to == here || std::any_of(path_.begin(), path_.end(),
+                                  [to, from](const chosen& c) { return c.to == to && to != from; }))
       continue;
     for (const way& w : ways)
       if (choose(from, to, w)) return true;

@@ -41,18 +41,19 @@ struct order_step {
 };
 
 struct lock_inversion {
-  std::vector<order_step> steps;   // each one's `taken` is the next one's `held`
-  std::vector<order_step> writers; // who has to come in between, if only readers meet at a lock; `held` is empty
+  std::vector<order_step> steps;  // each one's `taken` is the next one's `held`
+  std::vector<order_step>
+      writers;  // who has to come in between, if only readers meet at a lock; `held` is empty
 };
 
 // One thread at a time.
 class lock_order {
  public:
-  static constexpr std::size_t longest = 6;             // circles with more steps are not looked for
-  static constexpr std::size_t ways_kept = 8;           // of a step
-  static constexpr std::size_t parties_kept = 8;        // of a way
-  static constexpr std::size_t most_ways = 1u << 15;    // in all: then it forgets, and begins anew
-  static constexpr std::size_t most_reported = 1000;    // then it says no more
+  static constexpr std::size_t longest = 6;           // circles with more steps are not looked for
+  static constexpr std::size_t ways_kept = 8;         // of a step
+  static constexpr std::size_t parties_kept = 8;      // of a way
+  static constexpr std::size_t most_ways = 1u << 15;  // in all: then it forgets, and begins anew
+  static constexpr std::size_t most_reported = 1000;  // then it says no more
 
   // `who` takes, or is about to wait without limit for, `taken`. Appends circles that were not found before.
   void takes(const party_label& who, std::span<const lock_hold> holds, const lock_hold& taken,

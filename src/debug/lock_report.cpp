@@ -132,7 +132,9 @@ std::string order_report(const lock_inversion& circle) {
     text += " are taken in opposite orders; at the same time, that is a deadlock\n";
   } else {
     text += std::to_string(circle.steps.size());
-    text += " locks are taken in a circle, each while the one before is held; at the same time, that is a deadlock\n";
+    text +=
+        " locks are taken in a circle, each while the one before is held; at the same time, that is a "
+        "deadlock\n";
   }
   for (const order_step& s : circle.steps) {
     text += '\t';

@@ -42,6 +42,24 @@ void write_out(const std::string& text) noexcept {
   }
 }
 
+// Whether each goroutine is parked in the wait that it has told of. One that has been let in, and has not come to
+// say so, is not: it may have been waiting for its turn to run all the time.
+bool all_are_parked(const waiting_parties& circle) {
+  std::size_t seen = 0;
+  std::size_t goroutines = 0;
+  for (const auto& [p, who] : circle) goroutines += (p & thread_bit) == 0;
+  for (std::size_t i = 0; i != block_count(); ++i) {
+    identity who;
+    if (!read_identity(block_at(i), who)) continue;
+    const auto at =
+        std::find_if(circle.begin(), circle.end(), [&](const auto& c) { return c.first == who.id; });
+    if (at == circle.end()) continue;
+    if (who.state != goroutine_state::parked || who.waits_on != at->second.wish.lock) return false;
+    ++seen;
+  }
+  return seen == goroutines;
+}
+
 void* thread_main(void*) {
   (void)prctl(PR_SET_NAME, "goro-deadlock", 0, 0, 0);
   the_lock_watch().run();
@@ -132,15 +150,23 @@ bool lock_watch::still_stands(const suspicion& s) const {
 }
 
 void lock_watch::look_again(std::unique_lock<std::mutex>& held) {
-  const suspicion first = std::move(suspicions_.front());
+  suspicion first = std::move(suspicions_.front());
   suspicions_.pop_front();
   if (!still_stands(first)) return;
   waiting_parties circle;
   for (const party p : first.circle) circle.emplace_back(p, *graph.find(p));
   writing_ = true;
   held.unlock();
-  write_out(circle_report(circle));
+  const bool parked = all_are_parked(circle);
   held.lock();
+  if (parked && still_stands(first)) {
+    held.unlock();
+    write_out(circle_report(circle));
+    held.lock();
+  } else {
+    first.due = clock::now() + patience;
+    suspicions_.push_back(std::move(first));
+  }
   writing_ = false;
 }
 
@@ -242,10 +268,12 @@ void lock_watch::ask_for_proof(std::unique_lock<std::mutex>& held) {
     for (const party p : g) {
       if (const auto w = long_waits_.find(p); w != long_waits_.end())
         w->second.next = clock::time_point::max();
-      if (std::any_of(all.begin(), all.end(), [p](const proven_party& known) { return known.id == p; })) continue;
+      if (std::any_of(all.begin(), all.end(), [p](const proven_party& known) { return known.id == p; }))
+        continue;
       const lock_party* const known = graph.find(p);
       const auto state = states.find(p);
-      all.push_back({p, known == nullptr ? lock_party{} : *known, state == states.end() ? "ended" : state->second});
+      all.push_back(
+          {p, known == nullptr ? lock_party{} : *known, state == states.end() ? "ended" : state->second});
       all.back().known.label.id = p;
     }
   }

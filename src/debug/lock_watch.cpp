@@ -7,8 +7,8 @@
 // which is why this is asked for. Who begins to wait looks whether that closes a circle of waits; who takes a
 // lock while it holds another, whether that closes one of orders. Reports are written by a thread that sleeps
 // otherwise (lock_reporter.cpp).
-#include "debug/lock_reporter.hpp"
 #include "debug/lock_watch.hpp"
+#include "debug/lock_reporter.hpp"
 #include "debug/unwind.hpp"
 
 #include "base/settings.hpp"
@@ -55,8 +55,8 @@ constexpr const char* replaced =
     "is unlocked by one who locked another lock at this address, which was destroyed while it was held";
 
 // False: it is none, and that has been said; for what follows may end the process.
-bool is_a_lock(lock_watch& w, std::unique_lock<std::mutex>& held, lock_ids::seen how, const watched_lock& lock,
-               const party_label& me) {
+bool is_a_lock(lock_watch& w, std::unique_lock<std::mutex>& held, lock_ids::seen how,
+               const watched_lock& lock, const party_label& me) {
   if (how != lock_ids::seen::wrong) return true;
   w.report(lock_misuse{overwritten, lock.at, lock.state, me, stack_here(), {}});
   w.write_all(held);
@@ -81,7 +81,8 @@ void wants(const watched_lock& lock) noexcept {
     const lock_ids::look seen = w.ids.at(lock.at, lock.tag);
     if (!is_a_lock(w, held, seen.how, lock, me)) return;
     const auto how = lock.how == lock_kind::shared ? wish_kind::shared : wish_kind::exclusive;
-    w.graph.wants(me.id, {lock.at, how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
+    w.graph.wants(me.id,
+                  {lock.at, how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
     w.graph.at(me.id).label = me;
     if (lock.limited) return;
     const bool in_circle = w.suspect(me.id);

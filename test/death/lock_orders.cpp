@@ -74,7 +74,8 @@ void tried() {
     if (!a.lock(ctx)) a.unlock();
     cancel();
   });
-  in_turn("both", [] { const std::scoped_lock both(b, a); });  // tries, and never waits with one in hand for ever
+  in_turn("both",
+          [] { const std::scoped_lock both(b, a); });  // tries, and never waits with one in hand for ever
 }
 // What is taken while a lock is held that was only tried counts.
 void under_a_tried_one() {
@@ -153,9 +154,9 @@ void other_locks_there() {
 // The children of two parents, each parent before its child: one order, whatever the addresses.
 void many_like_these() {
   static goro::mutex all[20];
-  for (int i = 0; i + 1 < 20; ++i) in_turn("pair", [i] { take_both(all[(i * 7) % 20], all[(i * 7 + 1) % 20]); });
-  for (int i = 0; i != 10; ++i)
-    in_turn("pair", [i] { take_both(all[i], all[i + 10]); });
+  for (int i = 0; i + 1 < 20; ++i)
+    in_turn("pair", [i] { take_both(all[(i * 7) % 20], all[(i * 7 + 1) % 20]); });
+  for (int i = 0; i != 10; ++i) in_turn("pair", [i] { take_both(all[i], all[i + 10]); });
 }
 void overwritten() {
   alignas(goro::mutex) unsigned char memory[sizeof(goro::mutex)];

@@ -37,8 +37,9 @@ class LockOrderDeath : public testing::TestWithParam<const char*> {
 };
 
 TEST_P(LockOrderDeath, OppositeOrders) {
-  expect_report("opposite", {"goro: lock order: mutex ", " are taken in opposite orders", "\"upwards\" held mutex ",
-                             "\"downwards\" held mutex ", "and took mutex ", "take_both", "created at"});
+  expect_report("opposite",
+                {"goro: lock order: mutex ", " are taken in opposite orders", "\"upwards\" held mutex ",
+                 "\"downwards\" held mutex ", "and took mutex ", "take_both", "created at"});
 }
 TEST_P(LockOrderDeath, NotByOneGoroutineNorInOneOrder) {
   expect_silence({"one_goroutine", "one_order", "many_like_these"});
@@ -52,11 +53,13 @@ TEST_P(LockOrderDeath, CirclesOfThree) {
   expect_report("three", {"3 locks are taken in a circle", "\"a then b\"", "\"b then c\"", "\"c then a\""});
 }
 TEST_P(LockOrderDeath, AReadLockTakenAgainIfThereIsAWriter) {
-  expect_report("read_again", {"is locked for reading again by one who has it", "\"reader\" held rw_mutex read",
-                               "and in between ", "\"writer\" may want rw_mutex write"});
+  expect_report("read_again",
+                {"is locked for reading again by one who has it", "\"reader\" held rw_mutex read",
+                 "and in between ", "\"writer\" may want rw_mutex write"});
 }
 TEST_P(LockOrderDeath, ReadersInOppositeOrdersIfThereAreWriters) {
-  expect_report("readers_and_writers", {"are taken in opposite orders", "\"other writer\" may want rw_mutex write"});
+  expect_report("readers_and_writers",
+                {"are taken in opposite orders", "\"other writer\" may want rw_mutex write"});
 }
 TEST_P(LockOrderDeath, NotReadersAlone) { expect_silence({"read_again_alone", "readers"}); }
 TEST_P(LockOrderDeath, NotLocksThatAreHandedAround) { expect_silence({"handed_around"}); }

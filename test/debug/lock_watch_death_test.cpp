@@ -49,8 +49,9 @@ TEST_P(LockWatchDeath, RW06_AReadLockTakenAgainWithAWriterInBetween) {
 }
 
 TEST_P(LockWatchDeath, NothingIsSaidOfWhatResolvesItself) {
-  for (const char* which : {"with_a_limit", "with_a_long_limit", "given_back_by_another", "handed_around", "chain",
-                            "group_that_is_fine", "send_under_a_lock", "send_under_a_lock_not_proven"}) {
+  for (const char* which :
+       {"with_a_limit", "with_a_long_limit", "given_back_by_another", "handed_around", "chain",
+        "group_that_is_fine", "send_under_a_lock", "send_under_a_lock_not_proven"}) {
     const auto r = run(which);
     EXPECT_EQ(r.exit_status, 0) << which << r.err;
     EXPECT_EQ(r.err, "") << which;
@@ -79,7 +80,8 @@ TEST_P(LockWatchDeath, ALockHeldOverAChannelIfThatIsProven) {
   const auto r = run("send_under_a_lock_proven");
   EXPECT_EQ(r.exit_status, 0) << r.err;
   EXPECT_EQ(times(r.err, "goro: deadlock: 2 wait, and nobody is left who could let them go on"), 1u) << r.err;
-  for (const char* words : {"\"receiver\" wants mutex", "\"sender\" [chan send]", "and holds mutex", "taken at"})
+  for (const char* words :
+       {"\"receiver\" wants mutex", "\"sender\" [chan send]", "and holds mutex", "taken at"})
     EXPECT_NE(r.err.find(words), std::string::npos) << words << " in:\n" << r.err;
 }
 
@@ -87,8 +89,8 @@ TEST_P(LockWatchDeath, ADumpSaysWhoHoldsALock) {
   const auto r = run("dump");
   EXPECT_EQ(r.err, "");
   for (const char* words :
-       {"(held by goroutine 2 \"has it\"):\n", "\"wants it\" [mutex", "\"held_by\":[{\"id\":2,\"name\":\"has it\"}]",
-        "wants it waits for 2\n", "writes waits for 2\n"})
+       {"(held by goroutine 2 \"has it\"):\n", "\"wants it\" [mutex",
+        "\"held_by\":[{\"id\":2,\"name\":\"has it\"}]", "wants it waits for 2\n", "writes waits for 2\n"})
     EXPECT_NE(r.out.find(words), std::string::npos) << words << " in:\n" << r.out;
   EXPECT_EQ(times(r.out, "(held by goroutine 2 \"has it\")"), 2u) << r.out;
   EXPECT_EQ(run("dump", "").out.find("held"), std::string::npos) << "unasked it is not known";
