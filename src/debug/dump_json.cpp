@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One JSON object. Addresses are strings, since a reader's numbers may be doubles; times are nanoseconds.
+#include "debug/crowds.hpp"
 #include "debug/dump.hpp"
 
 #include <cstdio>
@@ -78,7 +79,13 @@ void append_holders(std::string& to, const std::vector<lock_holder>& all) {
   to += ']';
 }
 
-void append_goroutine(std::string& to, const sightings& seen, const sighting& s) {
+const char* kind_of(const sighting& s) noexcept {
+  if (s.of_a_timer) return "timer";
+  if (s.unbounded) return "unbounded";
+  return s.capacity == 0 ? "unbuffered" : "buffered";
+}
+
+void append_goroutine(std::string& to, const sightings& seen, const sighting& s, const crowds& waiting) {
   to.append("{\"id\":").append(std::to_string(s.who.id)).append(",\"name\":");
   append_string(to, s.name);
   to += ",\"state\":";
@@ -89,8 +96,10 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
     to += ",\"waits_on\":{\"address\":";
     append_address(to, reinterpret_cast<std::uintptr_t>(s.who.waits_on));
     if (s.on_channel) {
+      to.append(",\"kind\":\"").append(kind_of(s)).append("\"");
       to.append(",\"len\":").append(std::to_string(s.length)).append(",\"cap\":");
       to += s.unbounded ? "null" : std::to_string(s.capacity);
+      to.append(",\"waiting\":").append(std::to_string(waiting.around(s)));
     }
     append_holders(to, s.held_by);
     to += '}';
@@ -123,12 +132,13 @@ void append_failure(std::string& to, const kept_failure& f) {
 
 void write_json(const sightings& seen, text_sink sink) {
   symbolise_all(seen);
+  const crowds waiting(seen);
   std::string text = "{\"goroutines\":[";
   const char* between = "\n";
   for (const sighting& s : seen.all) {
     text += between;
     between = ",\n";
-    append_goroutine(text, seen, s);
+    append_goroutine(text, seen, s, waiting);
     if (text.size() > 64u * 1024) {
       sink.write(sink.to, text);
       text.clear();

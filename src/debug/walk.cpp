@@ -47,6 +47,7 @@ void look_at_channel(facts& s) noexcept {
   const auto* const c = static_cast<const hchan*>(s.who.waits_on);
   if (c == nullptr || !waits_for_channel(s.who.why)) return;
   s.on_channel = true;
+  s.of_a_timer = c->hooks != nullptr;
   s.unbounded = c->unbounded;
   s.length = c->hooks != nullptr ? 0 : c->length.load(std::memory_order_relaxed);
   s.capacity = c->hooks != nullptr ? 0 : c->capacity;
