@@ -56,6 +56,7 @@ void write_from_a_copy() noexcept {
 
 void dump_all(last_words_after cause) noexcept {
   write_piece(nullptr, "\n");
+  if (cause == last_words_after::all_asleep) report_what_stands();
   if (cause == last_words_after::stack_overflow)
     write_from_a_copy();
   else

@@ -77,6 +77,17 @@ void* thread_main(void*) {
 
 }  // namespace
 
+void report_what_stands() noexcept {
+  if (!locks_are_watched) return;
+  try {
+    lock_watch& w = the_lock_watch();
+    std::unique_lock held(w.lock);
+    w.be_impatient();
+    w.write_all(held);
+  } catch (...) {
+  }
+}
+
 lock_watch& the_lock_watch() {
   static lock_watch* const made = new lock_watch;
   return *made;
@@ -211,7 +222,16 @@ void lock_watch::run() {
 }
 
 void lock_watch::write_all(std::unique_lock<std::mutex>& held) {
-  if (has_thread_) written_.wait_for(held, 5s, [this] { return reports_.empty() && !writing_; });
+  const bool impatient = !suspicions_.empty() && suspicions_.front().due == clock::time_point::min();
+  if (has_thread_)
+    written_.wait_for(held, 5s, [this, impatient] {
+      return reports_.empty() && !writing_ && (!impatient || suspicions_.empty());
+    });
+}
+
+void lock_watch::be_impatient() {
+  for (suspicion& s : suspicions_) s.due = clock::time_point::min();
+  changed_.notify_one();
 }
 
 // ---- what only a proof can tell
@@ -247,6 +267,7 @@ void lock_watch::ask_for_proof(std::unique_lock<std::mutex>& held) {
   for (const auto& [p, w] : long_waits_) next_proof_ = std::min(next_proof_, w.next);
   if (!long_waits_.empty()) next_proof_ = std::max(next_proof_, clock::now() + breath);
   if (groups.empty()) return;
+  writing_ = true;
   held.unlock();
   std::unordered_map<party, std::string> states;
   for (std::size_t i = 0; i != block_count(); ++i)
@@ -277,10 +298,12 @@ void lock_watch::ask_for_proof(std::unique_lock<std::mutex>& held) {
       all.back().known.label.id = p;
     }
   }
-  if (all.empty()) return;
-  held.unlock();
-  write_out(proven_report(all));
-  held.lock();
+  if (!all.empty()) {
+    held.unlock();
+    write_out(proven_report(all));
+    held.lock();
+  }
+  writing_ = false;
 }
 
 }  // namespace goro::detail

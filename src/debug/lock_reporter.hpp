@@ -45,6 +45,7 @@ class lock_watch {
   void run();  // the thread
   // Waits until all that was to be reported is written, some seconds at most.
   void write_all(std::unique_lock<std::mutex>& held);
+  void be_impatient();  // with what is suspected
 
  private:
   using clock = std::chrono::steady_clock;

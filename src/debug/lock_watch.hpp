@@ -18,6 +18,10 @@ struct lock_holder {
 // std::bad_alloc.
 std::vector<lock_holder> holders_of(const void* lock);
 
+// Before the process ends because all goroutines are asleep: what is suspected is true then, and is reported with what
+// else is to be. Waits some seconds at most. Any lock of the scheduler may be held.
+void report_what_stands() noexcept;
+
 // In lock_watch.cpp. Naming it brings that file into a program that is linked with the static library.
 extern const char lock_watch_is_linked;
 

@@ -8,6 +8,7 @@
 
 #include <goro/debug.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -183,7 +184,9 @@ void handed_around() {
 // A lock held over a channel that its next holder would have to serve. Whether anybody else could, the graph does
 // not know; this proof says what it is told to say.
 bool proof_says = false;
+std::atomic<bool> asked_for_proof{false};
 std::vector<std::uint64_t> proof(std::span<const std::uint64_t> asked) {
+  asked_for_proof = true;
   return proof_says ? std::vector<std::uint64_t>(asked.begin(), asked.end()) : std::vector<std::uint64_t>{};
 }
 void send_under_a_lock() {
@@ -199,16 +202,20 @@ void send_under_a_lock() {
     a.unlock();
     (void)pipe.recv();
   });
-  goro::sleep_for(1500ms);
+}
+void until_asked() {
+  while (!asked_for_proof) goro::sleep_for(1ms);
 }
 void send_under_a_lock_proven() {
   proof_says = true;
   goro::detail::prove_stuck = &proof;
   send_under_a_lock();
+  until_asked();
 }
 void send_under_a_lock_not_proven() {
   goro::detail::prove_stuck = &proof;
   send_under_a_lock();
+  until_asked();
 }
 
 // Who holds what a goroutine waits for, in a dump.
@@ -229,6 +236,12 @@ void dump() {
   std::cout.flush();
 }
 
+// And nothing else goes on.
+void all_asleep() {
+  ab_ba();
+  (void)goro::make_chan<int>().recv();
+}
+
 constexpr struct {
   const char* name;
   void (*run)();
@@ -247,6 +260,7 @@ constexpr struct {
              {"send_under_a_lock", send_under_a_lock},
              {"send_under_a_lock_proven", send_under_a_lock_proven},
              {"send_under_a_lock_not_proven", send_under_a_lock_not_proven},
+             {"all_asleep", all_asleep},
              {"dump", dump}};
 
 }  // namespace

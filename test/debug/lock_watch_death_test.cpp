@@ -85,6 +85,16 @@ TEST_P(LockWatchDeath, ALockHeldOverAChannelIfThatIsProven) {
     EXPECT_NE(r.err.find(words), std::string::npos) << words << " in:\n" << r.err;
 }
 
+// Then it is reported at once, ahead of the dump.
+TEST_P(LockWatchDeath, WhenAllAreAsleep) {
+  const auto r = run("all_asleep");
+  EXPECT_EQ(r.exit_status, 2) << r.err;
+  const std::size_t circle = r.err.find("goro: deadlock: 2 wait for each other");
+  EXPECT_LT(r.err.find("all goroutines are asleep - deadlock!"), circle) << r.err;
+  EXPECT_LT(circle, r.err.find("(held by goroutine")) << r.err;
+  EXPECT_EQ(times(r.err, "goro: deadlock: "), 1u) << r.err;
+}
+
 TEST_P(LockWatchDeath, ADumpSaysWhoHoldsALock) {
   const auto r = run("dump");
   EXPECT_EQ(r.err, "");
