@@ -27,7 +27,7 @@
 
 namespace goro::detail {
 
-// A goroutine (its id) or a plain thread (an odd address with the top bit set).
+// A goroutine (its id) or a plain thread (a number of its own with the top bit set): never reused for another one.
 using party = std::uint64_t;
 
 inline constexpr party thread_bit = party{1} << 63;

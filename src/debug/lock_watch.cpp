@@ -15,7 +15,7 @@
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 
-#include <pthread.h>
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -27,12 +27,20 @@ namespace {
 constexpr std::size_t frames_kept = 24;
 constexpr std::size_t most_locks = 1u << 18;  // that are told apart
 
+// Never another thread's, unlike its address. Only off goroutines' stacks, so no park lies between.
+[[gnu::noinline]] party this_thread() noexcept {
+  static constinit std::atomic<party> threads{0};
+  thread_local constinit party mine = 0;
+  if (mine == 0) mine = (threads.fetch_add(1, std::memory_order_relaxed) + 1) | thread_bit;
+  return mine;
+}
+
 party_label who_calls() {
   if (const goroutine* const g = current_goroutine()) {
     const goroutine_extra* const extra = g->extra;
     return {g->id, extra != nullptr && extra->name != nullptr ? extra->name : "", g->created_at};
   }
-  return {static_cast<party>(pthread_self()) | 1 | thread_bit, "", 0};
+  return {this_thread(), "", 0};
 }
 
 std::vector<std::uintptr_t> stack_here() {
