@@ -8,9 +8,9 @@ namespace goro::detail {
 
 namespace {
 
-using lists = std::unordered_map<const void*, std::vector<party>>;
+using lists = std::unordered_map<lock_name, std::vector<party>>;
 
-void remove_one(lists& from, const void* lock, party p) {
+void remove_one(lists& from, lock_name lock, party p) {
   const auto list = from.find(lock);
   if (list == from.end()) return;
   const auto at = std::find(list->second.begin(), list->second.end(), p);
@@ -27,7 +27,7 @@ const lock_party* lock_graph::find(party p) const {
 
 void lock_graph::drop_if_empty(party p) {
   const auto found = parties_.find(p);
-  if (found != parties_.end() && found->second.holds.empty() && found->second.wish.lock == nullptr)
+  if (found != parties_.end() && found->second.holds.empty() && found->second.wish.lock == lock_name::none)
     parties_.erase(found);
 }
 
@@ -41,7 +41,7 @@ void lock_graph::gave_up(party p) {
   const auto found = parties_.find(p);
   if (found == parties_.end()) return;
   lock_wish& wish = found->second.wish;
-  if (wish.lock != nullptr && wish.how == wish_kind::exclusive) remove_one(writers_, wish.lock, p);
+  if (wish.lock != lock_name::none && wish.how == wish_kind::exclusive) remove_one(writers_, wish.lock, p);
   wish = {};
   drop_if_empty(p);
 }
@@ -52,7 +52,7 @@ void lock_graph::got(party p, lock_hold hold) {
   parties_[p].holds.push_back(std::move(hold));
 }
 
-bool lock_graph::released(party by, const void* lock, lock_kind how) {
+bool lock_graph::released(party by, lock_name lock, lock_kind how) {
   const auto take_off = [&](party p) {
     const auto found = parties_.find(p);
     if (found == parties_.end()) return false;
@@ -77,9 +77,9 @@ bool lock_graph::released(party by, const void* lock, lock_kind how) {
   return true;
 }
 
-void lock_graph::uncounted(party p, const void* count) { remove_one(members_, count, p); }
+void lock_graph::uncounted(party p, lock_name count) { remove_one(members_, count, p); }
 
-void lock_graph::forget(const void* lock) {
+void lock_graph::forget(lock_name lock) {
   handed_around_.erase(lock);
   const auto list = holders_.find(lock);
   if (list == holders_.end()) return;
@@ -95,7 +95,7 @@ void lock_graph::forget(const void* lock) {
 
 std::vector<party> lock_graph::waits_for(party p) const {
   const lock_party* const who = find(p);
-  if (who == nullptr || who->wish.lock == nullptr || who->wish.limited) return {};
+  if (who == nullptr || who->wish.lock == lock_name::none || who->wish.limited) return {};
   const lock_wish& wish = who->wish;
   if (wish.how == wish_kind::counted) {
     const auto list = members_.find(wish.lock);
@@ -124,11 +124,11 @@ std::vector<party> lock_graph::waits_for(party p) const {
 std::vector<party> lock_graph::who_wait_without_limit() const {
   std::vector<party> all;
   for (const auto& [p, who] : parties_)
-    if (who.wish.lock != nullptr && !who.wish.limited) all.push_back(p);
+    if (who.wish.lock != lock_name::none && !who.wish.limited) all.push_back(p);
   return all;
 }
 
-std::vector<party> lock_graph::holders_of(const void* lock) const {
+std::vector<party> lock_graph::holders_of(lock_name lock) const {
   const auto list = holders_.find(lock);
   return list == holders_.end() ? std::vector<party>{} : list->second;
 }

@@ -27,13 +27,23 @@
 
 namespace goro::detail {
 
+// The address of a lock or a count, negated: so that a scan of memory for references (leak::proven) does not take
+// what is known of a lock for somebody who could use it.
+enum class lock_name : std::uintptr_t { none = 0 };
+inline lock_name name_of(const void* address) noexcept {
+  return lock_name{0 - reinterpret_cast<std::uintptr_t>(address)};
+}
+inline const void* address_of(lock_name name) noexcept {
+  return reinterpret_cast<const void*>(0 - static_cast<std::uintptr_t>(name));
+}
+
 // A goroutine (its id) or a plain thread (a number of its own with the top bit set): never reused for another one.
 using party = std::uint64_t;
 
 inline constexpr party thread_bit = party{1} << 63;
 
 struct lock_hold {
-  const void* lock = nullptr;
+  lock_name lock = lock_name::none;
   std::uint32_t id = 0;  // of lock_ids; 0: not known
   lock_kind how = lock_kind::exclusive;
   const char* state = "";
@@ -43,7 +53,7 @@ struct lock_hold {
 enum class wish_kind : unsigned char { exclusive, shared, counted };
 
 struct lock_wish {
-  const void* lock = nullptr;  // null: waits for none
+  lock_name lock = lock_name::none;  // waits for none
   wish_kind how = wish_kind::exclusive;
   const char* state = "";
   bool limited = false;      // it ends by itself
@@ -75,11 +85,11 @@ class lock_graph {
   void got(party p, lock_hold hold);
   void gave_up(party p);
   // By its holder as a rule; else the hold of anybody, and then false: the lock is handed around from now on.
-  bool released(party by, const void* lock, lock_kind how);
-  void counted(party p, const void* count) { members_[count].push_back(p); }
-  void uncounted(party p, const void* count);
+  bool released(party by, lock_name lock, lock_kind how);
+  void counted(party p, lock_name count) { members_[count].push_back(p); }
+  void uncounted(party p, lock_name count);
   // Another lock lies at this address now.
-  void forget(const void* lock);
+  void forget(lock_name lock);
 
   // A shortest circle of waits through `p`: p first, each waits for the next, the last for p. Empty: there is none.
   std::vector<party> circle_through(party p) const;
@@ -88,17 +98,17 @@ class lock_graph {
   std::vector<party> waits_for(party p) const;
   std::vector<party> who_wait_without_limit() const;
   // In the order in which they got it.
-  std::vector<party> holders_of(const void* lock) const;
+  std::vector<party> holders_of(lock_name lock) const;
 
  private:
   void drop_if_empty(party p);
 
-  using lists = std::unordered_map<const void*, std::vector<party>>;
+  using lists = std::unordered_map<lock_name, std::vector<party>>;
   std::unordered_map<party, lock_party> parties_;
   lists holders_;
   lists writers_;  // who want it exclusively
   lists members_;  // whom it counts
-  std::unordered_set<const void*> handed_around_;
+  std::unordered_set<lock_name> handed_around_;
   std::uint64_t waits_ = 0;
 };
 

@@ -3,7 +3,7 @@
 
 namespace goro::detail {
 
-lock_ids::look lock_ids::at(const void* lock, const std::uint32_t* tag) const noexcept {
+lock_ids::look lock_ids::at(lock_name lock, const std::uint32_t* tag) const noexcept {
   const std::uint32_t id = __atomic_load_n(tag, __ATOMIC_RELAXED) >> tag_bits;
   if (id == 0) {
     const auto here = by_address_.find(lock);
@@ -16,7 +16,7 @@ lock_ids::look lock_ids::at(const void* lock, const std::uint32_t* tag) const no
   return {seen::before, id, 0};
 }
 
-lock_ids::look lock_ids::number(const void* lock, std::uint32_t* tag) {
+lock_ids::look lock_ids::number(lock_name lock, std::uint32_t* tag) {
   look l = at(lock, tag);
   if (l.how == seen::before || l.how == seen::wrong) return l;
   if (const auto here = by_address_.find(lock); here != by_address_.end()) by_id_.erase(here->second);
@@ -37,7 +37,7 @@ lock_ids::look lock_ids::number(const void* lock, std::uint32_t* tag) {
 }
 
 lock_ids::given_up lock_ids::forget_oldest(std::size_t most) {
-  if (by_id_.size() <= most) return {0, nullptr};
+  if (by_id_.size() <= most) return {0, lock_name::none};
   for (;; ++oldest_) {
     const auto found = by_id_.find(oldest_);
     if (found == by_id_.end()) continue;

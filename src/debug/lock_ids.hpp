@@ -13,6 +13,8 @@
 // Numbers are never used again. There are 2^28; after that locks stay without, and are not told apart.
 #pragma once
 
+#include "debug/lock_graph.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
@@ -30,14 +32,14 @@ class lock_ids {
   };
 
   // Only looks; `fresh` and `renewed` have no id then.
-  look at(const void* lock, const std::uint32_t* tag) const noexcept;
+  look at(lock_name lock, const std::uint32_t* tag) const noexcept;
   // By one who has the lock: gives it a number if it has none.
-  look number(const void* lock, std::uint32_t* tag);
+  look number(lock_name lock, std::uint32_t* tag);
   bool known(std::uint32_t id) const noexcept { return by_id_.contains(id); }
 
   struct given_up {
     std::uint32_t id;  // 0: nothing to give up
-    const void* lock;
+    lock_name lock;
   };
   // Gives up the oldest number while there are more than `most`.
   given_up forget_oldest(std::size_t most);
@@ -46,8 +48,8 @@ class lock_ids {
   static constexpr int tag_bits = 4;  // the lock's own
   static constexpr std::uint32_t last = (std::uint32_t{1} << 28) - 1;
 
-  std::unordered_map<std::uint32_t, const void*> by_id_;
-  std::unordered_map<const void*, std::uint32_t> by_address_;
+  std::unordered_map<std::uint32_t, lock_name> by_id_;
+  std::unordered_map<lock_name, std::uint32_t> by_address_;
   std::uint32_t next_ = 1;
   std::uint32_t oldest_ = 1;  // all below have been given up, or are gone
 };

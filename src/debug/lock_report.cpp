@@ -11,14 +11,14 @@ namespace goro::detail {
 
 namespace {
 
-void append_lock(std::string& to, const char* state, const void* lock) {
+void append_lock(std::string& to, const char* state, lock_name lock) {
   char text[64];
-  std::snprintf(text, sizeof text, "%s %p", state, lock);
+  std::snprintf(text, sizeof text, "%s %p", state, address_of(lock));
   to += text;
 }
 
 // The lock as such, whatever for it is taken.
-void append_bare_lock(std::string& to, const char* state, const void* lock) {
+void append_bare_lock(std::string& to, const char* state, lock_name lock) {
   append_lock(to, std::string_view(state) == "mutex" ? "mutex" : "rw_mutex", lock);
 }
 
@@ -106,7 +106,7 @@ std::string proven_report(const std::vector<proven_party>& stuck) {
   for (const proven_party& p : stuck) {
     text += '\t';
     append_party(text, p.known.label);
-    if (p.known.wish.lock != nullptr) {
+    if (p.known.wish.lock != lock_name::none) {
       append_wish(text, p.known.wish);
       text += " at\n";
       append_stack(text, p.known.wish.stack);

@@ -29,7 +29,7 @@ std::string order_report(const lock_inversion& circle);
 // A lock that is none any more.
 struct lock_misuse {
   const char* what;  // after the lock's name
-  const void* lock;
+  lock_name lock;
   const char* state;
   party_label who;
   std::vector<std::uintptr_t> stack;

@@ -54,7 +54,7 @@ bool all_are_parked(const waiting_parties& circle) {
     const auto at =
         std::find_if(circle.begin(), circle.end(), [&](const auto& c) { return c.first == who.id; });
     if (at == circle.end()) continue;
-    if (who.state != goroutine_state::parked || who.waits_on != at->second.wish.lock) return false;
+    if (who.state != goroutine_state::parked || name_of(who.waits_on) != at->second.wish.lock) return false;
     ++seen;
   }
   return seen == goroutines;
@@ -132,7 +132,7 @@ void lock_watch::report(std::variant<lock_inversion, lock_misuse> what) {
   need_thread();
 }
 
-void lock_watch::replaced(const void* lock) {
+void lock_watch::replaced(lock_name lock) {
   for (const party p : graph.holders_of(lock)) {
     const lock_party* const who = graph.find(p);
     if (who == nullptr || lost_.size() >= most_lost) continue;
@@ -142,7 +142,7 @@ void lock_watch::replaced(const void* lock) {
   graph.forget(lock);
 }
 
-std::vector<std::uintptr_t> lock_watch::take_lost_hold(party by, const void* lock) {
+std::vector<std::uintptr_t> lock_watch::take_lost_hold(party by, lock_name lock) {
   const auto found = lost_.find({by, lock});
   if (found == lost_.end()) return {};
   std::vector<std::uintptr_t> stack = std::move(found->second);
@@ -155,7 +155,7 @@ std::vector<std::uintptr_t> lock_watch::take_lost_hold(party by, const void* loc
 bool lock_watch::still_stands(const suspicion& s) const {
   for (std::size_t i = 0; i != s.circle.size(); ++i) {
     const lock_party* const who = graph.find(s.circle[i]);
-    if (who == nullptr || who->wish.lock == nullptr || who->wish.number != s.waits[i]) return false;
+    if (who == nullptr || who->wish.lock == lock_name::none || who->wish.number != s.waits[i]) return false;
   }
   return graph.circle_through(s.circle.front()) == s.circle;
 }

@@ -38,9 +38,9 @@ class lock_watch {
   void report(std::variant<lock_inversion, lock_misuse> what);
 
   // A new lock lies at this address. Who held the one before has lost it, and may not know.
-  void replaced(const void* lock);
+  void replaced(lock_name lock);
   // Where `by` took a lock here that is gone; empty: it did not.
-  std::vector<std::uintptr_t> take_lost_hold(party by, const void* lock);
+  std::vector<std::uintptr_t> take_lost_hold(party by, lock_name lock);
 
   void run();  // the thread
   // Waits until all that was to be reported is written, some seconds at most.
@@ -73,7 +73,7 @@ class lock_watch {
   std::condition_variable written_;
   std::deque<suspicion> suspicions_;  // by rising due
   std::deque<std::variant<lock_inversion, lock_misuse>> reports_;
-  std::map<std::pair<party, const void*>, std::vector<std::uintptr_t>> lost_;
+  std::map<std::pair<party, lock_name>, std::vector<std::uintptr_t>> lost_;
   std::unordered_map<party, long_wait> long_waits_;
   clock::time_point next_proof_ = clock::time_point::max();
   std::size_t said_ = 0;

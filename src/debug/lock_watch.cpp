@@ -66,7 +66,7 @@ constexpr const char* replaced =
 bool is_a_lock(lock_watch& w, std::unique_lock<std::mutex>& held, lock_ids::seen how,
                const watched_lock& lock, const party_label& me) {
   if (how != lock_ids::seen::wrong) return true;
-  w.report(lock_misuse{overwritten, lock.at, lock.state, me, stack_here(), {}});
+  w.report(lock_misuse{overwritten, name_of(lock.at), lock.state, me, stack_here(), {}});
   w.write_all(held);
   return false;
 }
@@ -86,33 +86,33 @@ void wants(const watched_lock& lock) noexcept {
     std::vector<std::uintptr_t> stack = stack_here();
     lock_watch& w = the_lock_watch();
     std::unique_lock held(w.lock);
-    const lock_ids::look seen = w.ids.at(lock.at, lock.tag);
+    const lock_ids::look seen = w.ids.at(name_of(lock.at), lock.tag);
     if (!is_a_lock(w, held, seen.how, lock, me)) return;
     const auto how = lock.how == lock_kind::shared ? wish_kind::shared : wish_kind::exclusive;
-    w.graph.wants(me.id,
-                  {lock.at, how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
+    w.graph.wants(
+        me.id, {name_of(lock.at), how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
     w.graph.at(me.id).label = me;
     if (lock.limited) return;
     const bool in_circle = w.suspect(me.id);
     if (seen.id != 0)
-      note_order(w, me, {lock.at, seen.id, lock.how, lock.state, std::move(stack)}, in_circle);
+      note_order(w, me, {name_of(lock.at), seen.id, lock.how, lock.state, std::move(stack)}, in_circle);
   });
 }
 
 void got(const watched_lock& lock) noexcept {
   noting([&] {
     party_label me = who_calls();
-    lock_hold hold{lock.at, 0, lock.how, lock.state, stack_here()};
+    lock_hold hold{name_of(lock.at), 0, lock.how, lock.state, stack_here()};
     lock_watch& w = the_lock_watch();
     std::unique_lock held(w.lock);
-    const lock_ids::look seen = w.ids.number(lock.at, lock.tag);
+    const lock_ids::look seen = w.ids.number(name_of(lock.at), lock.tag);
     if (!is_a_lock(w, held, seen.how, lock, me)) {
       w.graph.gave_up(me.id);
       return;
     }
     if (seen.how == lock_ids::seen::fresh) {
       w.order.forget(seen.gone);
-      w.replaced(lock.at);
+      w.replaced(name_of(lock.at));
       while (true) {
         const lock_ids::given_up old = w.ids.forget_oldest(most_locks);
         if (old.id == 0) break;
@@ -140,12 +140,12 @@ void released(const watched_lock& lock) noexcept {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
     std::unique_lock held(w.lock);
-    const lock_ids::look seen = w.ids.at(lock.at, lock.tag);
+    const lock_ids::look seen = w.ids.at(name_of(lock.at), lock.tag);
     if (!is_a_lock(w, held, seen.how, lock, me)) return;
-    std::vector<std::uintptr_t> taken = w.take_lost_hold(me.id, lock.at);
-    if (w.graph.released(me.id, lock.at, lock.how)) return;
+    std::vector<std::uintptr_t> taken = w.take_lost_hold(me.id, name_of(lock.at));
+    if (w.graph.released(me.id, name_of(lock.at), lock.how)) return;
     if (!taken.empty())
-      w.report(lock_misuse{replaced, lock.at, lock.state, me, stack_here(), std::move(taken)});
+      w.report(lock_misuse{replaced, name_of(lock.at), lock.state, me, stack_here(), std::move(taken)});
     w.order.distrust(seen.id);
   });
 }
@@ -154,7 +154,7 @@ void waits(const void* count, const char* state, bool limited) noexcept {
   noting([&] {
     party_label me = who_calls();
     const auto now = std::chrono::steady_clock::now();
-    lock_wish wish{count, wish_kind::counted, state, limited, 0, stack_here(), now};
+    lock_wish wish{name_of(count), wish_kind::counted, state, limited, 0, stack_here(), now};
     lock_watch& w = the_lock_watch();
     const std::lock_guard held(w.lock);
     w.graph.wants(me.id, std::move(wish));
@@ -168,7 +168,7 @@ void counted(const void* count) noexcept {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
     const std::lock_guard held(w.lock);
-    w.graph.counted(me.id, count);
+    w.graph.counted(me.id, name_of(count));
   });
 }
 
@@ -177,7 +177,7 @@ void uncounted(const void* count) noexcept {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
     const std::lock_guard held(w.lock);
-    w.graph.uncounted(me.id, count);
+    w.graph.uncounted(me.id, name_of(count));
   });
 }
 
@@ -213,7 +213,7 @@ std::vector<lock_holder> holders_of(const void* lock) {
   lock_watch& w = the_lock_watch();
   // Who dumps may hold what a lock operation waits for, but nobody stops for longer than a moment with this one.
   const std::lock_guard held(w.lock);
-  for (const party p : w.graph.holders_of(lock)) {
+  for (const party p : w.graph.holders_of(name_of(lock))) {
     const lock_party* const who = w.graph.find(p);
     const bool is_thread = (p & thread_bit) != 0;
     all.push_back({is_thread ? 0 : p, who == nullptr ? "" : who->label.name});

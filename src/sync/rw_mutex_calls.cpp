@@ -136,13 +136,7 @@ std::error_code rw_mutex::lock_unless(detail::canceller* by) {
 }
 
 bool rw_mutex::try_lock_shared() { return inside::try_lock(*this, lock_kind::shared); }
-// For readers with slots the first lines of this, and of unlock_shared_slow, are the fast path.
-void rw_mutex::lock_shared_slow() {
-  const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
-  if (!detail::locks_are_watched && ticket != 0 && detail::enter_slot(ticket)) [[likely]]
-    return;
-  inside::lock(*this, lock_kind::shared, never, nullptr);
-}
+void rw_mutex::lock_shared_slow() { inside::lock(*this, lock_kind::shared, never, nullptr); }
 bool rw_mutex::lock_shared_for_ns(std::int64_t d) { return inside::lock_for(*this, lock_kind::shared, d); }
 bool rw_mutex::lock_shared_by(std::int64_t deadline) {
   return inside::lock_by(*this, lock_kind::shared, deadline);
@@ -153,7 +147,7 @@ std::error_code rw_mutex::lock_shared_unless(detail::canceller* by) {
 
 // What the addition of the inline path met, if only a watcher.
 void rw_mutex::lock_shared_rest(std::uint64_t after) {
-  if ((after & readers_full) != 0) {
+  if ((after & (readers_full | negative)) == readers_full) {  // negative: I6
     __atomic_fetch_and(&word_, ~ticks, __ATOMIC_RELAXED);
     inside::leave_shared(*this);
     inside::throw_full();
@@ -174,13 +168,20 @@ void rw_mutex::unlock_slow() {
   inside::leave_exclusive(*this);
 }
 
+// What the subtraction of the inline path met. Whoever waited may be in since, and through, and the lock gone:
+// it is touched by settle(), which knows, and after a misuse.
+void rw_mutex::unlock_shared_rest(std::uint64_t after) {
+  if ((after & (held | negative)) == 0) {
+    inside::settle(this);
+  } else if ((after & (held | negative | in_slots)) != (negative | in_slots)) {  // else I6: the sum is right
+    __atomic_fetch_add(&word_, reader, __ATOMIC_RELAXED);
+    inside::settle(this);  // another reader may have left meanwhile, and found the count wrong
+    throw_not_shared();
+  }
+}
+
 void rw_mutex::unlock_shared_slow() {
   const std::uint64_t now = __atomic_load_n(&word_, __ATOMIC_RELAXED);
-  if (!detail::locks_are_watched && (now & in_slots) != 0) {
-    const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
-    if (ticket != 0 && detail::leave_slot(ticket)) [[likely]]
-      return;
-  }
   if ((now & held) != 0 || (now < reader && (now & in_slots) == 0)) throw_not_shared();
   inside::tell_released(*this, lock_kind::shared);
   if (!inside::leave_shared(*this)) throw_not_shared();

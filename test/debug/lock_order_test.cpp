@@ -19,8 +19,10 @@ using goro::detail::lock_hold;
 using goro::detail::lock_ids;
 using goro::detail::lock_inversion;
 using goro::detail::lock_kind;
+using goro::detail::lock_name;
 using goro::detail::lock_order;
 using goro::detail::lock_wish;
+using goro::detail::name_of;
 using goro::detail::party;
 using goro::detail::wish_kind;
 
@@ -31,7 +33,7 @@ constexpr auto writes = lock_kind::exclusive;
 class LockOrder : public testing::Test {
  protected:
   static lock_hold mutex(std::uint32_t id, std::uintptr_t place = 0) {
-    return {reinterpret_cast<const void*>(std::uintptr_t{id} * 64), id, writes, "mutex", {id, place}};
+    return {lock_name{id}, id, writes, "mutex", {id, place}};
   }
   static lock_hold rw(std::uint32_t id, lock_kind how, std::uintptr_t place = 0) {
     lock_hold h = mutex(id, place);
@@ -231,7 +233,7 @@ TEST_F(LockOrder, TheSearchIsBounded) {
 
 class LockGraph : public testing::Test {
  protected:
-  static const void* lock(int n) { return reinterpret_cast<const void*>(std::uintptr_t(n) * 64); }
+  static lock_name lock(int n) { return lock_name(n); }
   void holds(party p, int n, lock_kind how = writes) { graph.got(p, {lock(n), 0, how, "", {}}); }
   void wants(party p, int n, wish_kind how = wish_kind::exclusive, bool limited = false) {
     graph.wants(p, {lock(n), how, "", limited, 0, {}});
@@ -298,35 +300,35 @@ TEST(LockIds, ATagLastsAsLongAsTheLock) {
   using seen = lock_ids::seen;
   lock_ids ids;
   std::uint32_t tag = 0b1010;  // its lower bits are the lock's
-  EXPECT_EQ(ids.at(&tag, &tag).how, seen::fresh);
-  const auto first = ids.number(&tag, &tag);
+  EXPECT_EQ(ids.at(name_of(&tag), &tag).how, seen::fresh);
+  const auto first = ids.number(name_of(&tag), &tag);
   EXPECT_EQ(first.how, seen::fresh);
   EXPECT_EQ(first.gone, 0u);
   EXPECT_EQ(tag & 15, 0b1010u);
-  EXPECT_EQ(ids.number(&tag, &tag).id, first.id);
+  EXPECT_EQ(ids.number(name_of(&tag), &tag).id, first.id);
   tag = 0;  // constructed anew
-  const auto second = ids.number(&tag, &tag);
+  const auto second = ids.number(name_of(&tag), &tag);
   EXPECT_EQ(second.how, seen::fresh);
   EXPECT_EQ(second.gone, first.id);
   EXPECT_NE(second.id, first.id);
 
   std::uint32_t copy = tag;
-  EXPECT_EQ(ids.at(&copy, &copy).how, seen::wrong);
+  EXPECT_EQ(ids.at(name_of(&copy), &copy).how, seen::wrong);
   std::uint32_t garbage = 0xdeadbeef;
-  EXPECT_EQ(ids.number(&garbage, &garbage).how, seen::wrong);
+  EXPECT_EQ(ids.number(name_of(&garbage), &garbage).how, seen::wrong);
   EXPECT_EQ(garbage, 0xdeadbeefu);
 }
 
 TEST(LockIds, TheOldestAreGivenUp) {
   lock_ids ids;
   std::vector<std::uint32_t> tags(10, 0);
-  for (std::uint32_t& t : tags) ids.number(&t, &t);
-  for (std::size_t i = 0; i != 4; ++i) EXPECT_EQ(ids.forget_oldest(6).lock, &tags[i]);
+  for (std::uint32_t& t : tags) ids.number(name_of(&t), &t);
+  for (std::size_t i = 0; i != 4; ++i) EXPECT_EQ(ids.forget_oldest(6).lock, name_of(&tags[i]));
   EXPECT_EQ(ids.forget_oldest(6).id, 0u);
-  const auto again = ids.number(&tags[0], &tags[0]);
+  const auto again = ids.number(name_of(&tags[0]), &tags[0]);
   EXPECT_EQ(again.how, lock_ids::seen::renewed);
   EXPECT_NE(again.id, 0u);
-  EXPECT_EQ(ids.number(&tags[9], &tags[9]).how, lock_ids::seen::before);
+  EXPECT_EQ(ids.number(name_of(&tags[9]), &tags[9]).how, lock_ids::seen::before);
 }
 
 }  // namespace
