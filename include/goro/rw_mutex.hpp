@@ -33,6 +33,10 @@ namespace goro {
 namespace detail {
 struct waiter;
 struct rw_mutex_peek;  // the tests' way in
+
+// Readers counted apart: src/sync/reader_slots.hpp.
+GORO_API bool enter_slot(std::uint64_t ticket) noexcept;
+GORO_API bool leave_slot(std::uint64_t ticket) noexcept;
 }  // namespace detail
 
 class rw_mutex {
@@ -95,8 +99,8 @@ class rw_mutex {
   // Cost     no writer about: one atomic read-modify-write. Nothing is allocated.
   // Go       RWMutex.RLock
   void lock_shared() {
-    if (__atomic_load_n(&slots_, __ATOMIC_RELAXED) != 0) {
-      lock_shared_slow();
+    if (const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE); ticket != 0) {
+      if (detail::locks_are_watched || !detail::enter_slot(ticket)) lock_shared_slow();
       return;
     }
     const std::uint64_t after = __atomic_add_fetch(&word_, reader + tick, __ATOMIC_ACQUIRE);
@@ -125,11 +129,14 @@ class rw_mutex {
   // Cost     no writer about: one atomic read-modify-write.
   // Go       RWMutex.RUnlock
   void unlock_shared() {
-    std::uint64_t before = __atomic_load_n(&word_, __ATOMIC_RELAXED);
-    if (detail::locks_are_watched || (before & (held | waiting | in_slots)) != 0 || before < reader ||
-        !__atomic_compare_exchange_n(&word_, &before, before - reader, false, __ATOMIC_RELEASE,
-                                     __ATOMIC_RELAXED))
-      unlock_shared_slow();
+    const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);
+    if (ticket != 0 || detail::locks_are_watched) {
+      if (detail::locks_are_watched || !detail::leave_slot(ticket)) unlock_shared_slow();
+      return;
+    }
+    const std::uint64_t after = __atomic_sub_fetch(&word_, reader, __ATOMIC_RELEASE);
+    if ((after & (held | waiting | negative)) != 0) [[unlikely]]
+      unlock_shared_rest(after);  // the lock may be gone by now: see there
   }
 
   // This lock as one whose lock() and unlock() are for reading: for std::lock_guard, and for cond.
@@ -150,6 +157,7 @@ class rw_mutex {
   static constexpr std::uint64_t in_slots = 1 << 30;
   static constexpr std::uint64_t reader = std::uint64_t{1} << 32;
   static constexpr std::uint64_t readers_full = std::uint64_t{1} << 62;
+  static constexpr std::uint64_t negative = std::uint64_t{1} << 63;
 
   GORO_API void lock_slow();
   GORO_API bool lock_for_ns(std::int64_t d);
@@ -162,6 +170,7 @@ class rw_mutex {
   GORO_API bool lock_shared_by(std::int64_t deadline);
   GORO_API std::error_code lock_shared_unless(detail::canceller* by);
   GORO_API void unlock_shared_slow();
+  GORO_API void unlock_shared_rest(std::uint64_t after);
 
   std::uint64_t word_ = 0;
   std::uint64_t slots_ = 0;                 // where readers are counted apart; 0: nowhere
@@ -169,7 +178,9 @@ class rw_mutex {
   detail::waiter* last_reader_ = nullptr;
   detail::waiter* first_writer_ = nullptr;
   detail::waiter* last_writer_ = nullptr;
-  std::uint32_t sampled_ = 0;  // where a reader came from lately, plus 1; 0: not known
+  rw_mutex* next_drain_ = nullptr;  // the same lock's; null: not in the list of drains
+  std::uint32_t sampled_ = 0;       // where a reader came from lately, plus 1; 0: not known
+  std::uint32_t tag_ = 0;           // whose lock this is for who watches locks
 };
 
 // Refers to the lock and may be copied; the lock must outlive it.

@@ -6,6 +6,7 @@
 // it ten seconds and then goes on dying. In the copy there is only one thread, and every parked stack as it
 // was. Elsewhere (all asleep, uncaught exceptions) nothing is broken, and the dump is written in place.
 #include "debug/last_words.hpp"
+#include "debug/lock_watch.hpp"
 
 #include <goro/debug.hpp>
 
@@ -82,6 +83,7 @@ void write_from_a_copy() noexcept {
 
 void dump_all(last_words_after cause) noexcept {
   write_piece(nullptr, "\n");
+  if (cause == last_words_after::all_asleep) report_what_stands();
   if (cause == last_words_after::stack_overflow)
     write_from_a_copy();
   else

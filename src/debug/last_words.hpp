@@ -12,7 +12,4 @@ void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) no
 // What pins() knows, to file descriptor 2.
 void write_pins_to_stderr() noexcept;
 
-// In lock_watch.cpp. Naming it brings that file into a program that is linked with the static library.
-extern const char lock_watch_is_linked;
-
 }  // namespace goro::detail

@@ -8,6 +8,8 @@
 #include "debug/last_words.hpp"
 #include "debug/unwind.hpp"
 
+#include "sched/deadlock.hpp"
+
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -54,6 +56,7 @@ void* thread_main(void*) noexcept {
     const bool ends = choice.load(std::memory_order_relaxed) == sigquit::end;
     detail::fatal_text title;
     title << "SIGQUIT: dump of all goroutines\n";
+    detail::say_why_not_asleep(title);
     title.write();
     detail::write_to_stderr(ends ? detail::walk_kind::ending : detail::walk_kind::alive, true, {});
     detail::write_pins_to_stderr();

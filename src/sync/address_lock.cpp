@@ -3,6 +3,6 @@
 
 namespace goro::detail {
 
-constinit padded_wait_list_lock wait_list_locks[64];
+constinit padded_wait_list_lock wait_list_locks[wait_list_lock_count];
 
 }  // namespace goro::detail

@@ -9,6 +9,7 @@
 
 #include "base/lock_rank.hpp"
 
+#include <cstddef>
 #include <cstdint>
 
 namespace goro::detail {
@@ -18,11 +19,15 @@ using wait_list_lock = ranked_spin_lock<lock_rank::wait_list>;
 struct alignas(64) padded_wait_list_lock {
   wait_list_lock lock;
 };
-extern constinit padded_wait_list_lock wait_list_locks[64];
+inline constexpr std::size_t wait_list_lock_count = 64;
+extern constinit padded_wait_list_lock wait_list_locks[wait_list_lock_count];
 
-inline wait_list_lock& lock_of(const void* object) noexcept {
+inline std::size_t lock_index(const void* object) noexcept {
   const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(object) * 0x9e37'79b9'7f4a'7c15;
-  return wait_list_locks[spread >> 58].lock;
+  return spread >> 58;
+}
+inline wait_list_lock& lock_of(const void* object) noexcept {
+  return wait_list_locks[lock_index(object)].lock;
 }
 
 }  // namespace goro::detail

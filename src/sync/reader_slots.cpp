@@ -35,7 +35,21 @@ std::uint64_t generation_of(std::uint64_t cell_or_ticket) noexcept {
 std::size_t column_of(slot_ticket t) noexcept { return t & 0x3ff; }
 std::size_t rows_of(slot_ticket t) noexcept { return std::size_t{1} << ((t >> 10) & 0x3ff); }
 cell& cell_at(slot_ticket t, std::size_t row) noexcept { return table[row].at[column_of(t)]; }
-std::size_t own_row(slot_ticket t) noexcept { return reader_place() & (rows_of(t) - 1); }
+
+// Where the caller runs.
+[[gnu::always_inline]] inline std::uint32_t place_now() noexcept {
+  if (const goroutine* const g = current_goroutine()) {
+    const processor* const p = g->m->p;  // the thread's own; null if it was taken
+    return p != nullptr ? static_cast<std::uint32_t>(p->index) : 0;
+  }
+  // The address of errno tells threads apart, and asking for it is a few instructions.
+  const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(&errno) * 0x9e37'79b9'7f4a'7c15;
+  return static_cast<std::uint32_t>(spread >> 34) | (1u << 30);
+}
+
+[[gnu::always_inline]] inline std::size_t own_row(slot_ticket t) noexcept {
+  return place_now() & (rows_of(t) - 1);
+}
 
 // One reader less in this cell, if there is one of ours.
 bool leave_cell(cell& c, slot_ticket t) noexcept {
@@ -76,15 +90,7 @@ bool open(slot_ticket t) noexcept {
 
 }  // namespace
 
-std::uint32_t reader_place() noexcept {
-  if (const goroutine* const g = current_goroutine()) {
-    const processor* const p = g->m->p;  // the thread's own; null if it was taken
-    return p != nullptr ? static_cast<std::uint32_t>(p->index) : 0;
-  }
-  // The address of errno tells threads apart, and asking for it is a few instructions.
-  const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(&errno) * 0x9e37'79b9'7f4a'7c15;
-  return static_cast<std::uint32_t>(spread >> 34) | (1u << 30);
-}
+std::uint32_t reader_place() noexcept { return place_now(); }
 
 slot_ticket claim_slots() noexcept {
   const auto procs = static_cast<std::size_t>(processor_count());
@@ -111,10 +117,10 @@ bool enter_slot(slot_ticket t) noexcept {
 }
 
 bool leave_slot(slot_ticket t) noexcept {
-  const std::size_t own = own_row(t);
-  if (leave_cell(cell_at(t, own), t)) return true;
+  if (leave_cell(cell_at(t, own_row(t)), t)) [[likely]]
+    return true;
   for (std::size_t row = 0; row != rows_of(t); ++row)  // the goroutine has changed its P
-    if (row != own && leave_cell(cell_at(t, row), t)) return true;
+    if (leave_cell(cell_at(t, row), t)) return true;
   return false;
 }
 

@@ -39,6 +39,8 @@
 // Tests: test/sync/reader_slots_test.cpp, rw_mutex_stress_test.cpp.
 #pragma once
 
+#include <goro/rw_mutex.hpp>
+
 #include <cstdint>
 
 namespace goro::detail {
@@ -50,11 +52,9 @@ inline constexpr std::uint32_t most_slot_readers = (1u << 19) - 1;  // in a cell
 // 0: none to be had now.
 slot_ticket claim_slots() noexcept;
 
-// Counts the caller in. False: it is not, because the cell is closed or full.
-bool enter_slot(slot_ticket t) noexcept;
-
-// Takes one reader off. False: none was found; they may be moving, and close_slots knows for sure.
-bool leave_slot(slot_ticket t) noexcept;
+// enter_slot counts the caller in. False: it is not, because the cell is closed or full. leave_slot takes one
+// reader off. False: none was found; they may be moving, and close_slots knows for sure. Both are declared in
+// goro/rw_mutex.hpp, whose inline code calls them.
 
 // Closes all cells. Returns how many readers were inside: they are the caller's to count from now on.
 std::uint64_t close_slots(slot_ticket t) noexcept;

@@ -11,7 +11,7 @@
 //
 // The fast paths, all in the header but for slots, are one read-modify-write each:
 //      lock_shared    add (reader + tick); what comes out says whether a writer was about
-//      unlock_shared  swap for one reader less, if neither held, waiting nor in_slots
+//      unlock_shared  subtract (reader), if there are no slots; what comes out says whether a writer waits
 //      lock           swap for held, if nothing but ticks is there
 //      unlock         swap for not held, if not waiting
 // All other changes of the word are made under "the lock": lock_of(this), which is not part of the object.
@@ -22,17 +22,19 @@
 // Invariants
 //   I1  held: no reader is in. Those counted are in passing.
 //   I2  Between sections of the lock: waiting exactly if a list is not empty; and if waiting without held, a
-//       writer waits ("drain"), and the count is not 0: readers that are in, or one in passing.
-//   I3  While waiting, held and waiting change under the lock only, and the count goes down under it only.
-//       So whoever brings a drain to 0 knows it inside the section, and sets held in the same step.
+//       writer waits ("drain"), the lock is in the list of drains, and in no other case; and the count is not 0
+//       (readers that are in, or in passing), or whoever has brought it to 0 is on his way to a section.
+//   I3  While waiting, held and waiting change under the lock only. Each section that finds a drain at 0 ends
+//       it: sets held and hands over. It does not matter whose section that is.
 //   I4  held or waiting: not in_slots, and all cells of this lock's tickets are closed. Who sets waiting, or
 //       held by a slow path, closes them first, in the same section. The fast path of lock asks for a word
 //       without in_slots.
 //   I5  Not in_slots: nobody is counted in slots. The claimer sets in_slots before it publishes the ticket;
-//       close takes the bit and adds what was inside in one step. In between an unlock_shared may find
-//       nobody anywhere; it then looks under the lock. (The order of bit and ticket is argued, not tested.)
+//       close takes the bit and adds what was inside in one step, and only then the ticket. So who finds no
+//       ticket finds himself counted in the word, unless slots were claimed again meanwhile. (The order of
+//       bit and ticket is argued, not tested.)
 //   I6  The readers are those in the word and those in slots together. Where one entered and where one
-//       leaves need not agree.
+//       leaves need not agree; so with in_slots the word's part may be below 0.
 //   I7  A waiter is in by its claim: the one who let it in has won claim(event), and has counted it or left
 //       held for it. One that a timer or canceller has claimed is passed over, and counted nowhere.
 //
@@ -46,16 +48,18 @@
 // When a wake is skipped. unlock: it swaps only where not waiting; who queues sets waiting under the lock, and
 // does so only if it finds held in that very step: so either the unlocker sees waiting, or the other does
 // not see held, and has the lock. unlock_shared: a writer queues only if its step finds readers (or held), and
-// sets waiting in it; a reader that leaves without the lock has swapped a word without waiting. So either the
-// leaver sees waiting, or the writer sees the count without it. A reader queues for held or waiting, and
-// whoever takes the last of these away looks at the lists in the same section.
+// sets waiting in it; a reader that leaves reads the flags in the step that takes it off. So either the leaver
+// sees waiting, and its section comes after the writer's, in which the drain was listed; or the writer sees
+// the count without it. A reader queues for held or waiting, and whoever takes the last of these away looks at
+// the lists in the same section.
 //
-// Last touch. An unlock that takes no lock touches nothing after its read-modify-write. With the lock: a
-// reader that is not the last of a drain ends with its swap; hand_over keeps held until it has emptied the
-// lists, and its last step on the word is the last touch, after which somebody may get in and destroy the
-// object. Whoever was let in sleeps until the section is over. The lock lies outside.
-// Not so with a count taken down first and a section afterwards: a writer that gives up in between could take
-// the lock itself, and destroy it under the feet of the one who comes to wake it.
+// Last touch. An unlock that takes no lock touches nothing after its read-modify-write. With the lock: hand_over
+// keeps held until it has emptied the lists, and its last step on the word is the last touch, after which
+// somebody may get in and destroy the object. Whoever was let in sleeps until the section is over. The lock
+// lies outside, and so do the heads of the lists of drains. For a reader takes itself off first and has its
+// section afterwards, and in between the writer may have been let in by another, or given up and come back,
+// and have destroyed the object. So settle() does not look at the object but for its address among the
+// drains: those live, since somebody waits in each.
 //
 // Fairness. After a writer all readers that wait enter, after them the first writer: neither waits for more
 // than one turn of the other kind. Hand-over is direct, so nobody barges in between.
@@ -64,8 +68,8 @@
 // from another place than the last claims slots. A writer closes them again, and they come back after as many
 // reads and two samples: a lock with a writer in some thousand reads does not pay for opening and closing.
 //
-// Rejected: one list for both kinds (readers would enter one by one between writers); unlock_shared as a plain
-// subtraction (see "Last touch"); a count of readers in passing apart from those in (Go's readerWait: writers
+// Rejected: one list for both kinds (readers would enter one by one between writers); unlock_shared as load and
+// swap, so that a reader's last touch is its swap (dearer by a fifth); a count of readers in passing apart from those in (Go's readerWait: writers
 // that give up, which Go has not, would have to settle the difference); spinning before parking: sections
 // under a write lock are not short enough as a rule, and Go does not.
 // Tests: test/sync/rw_mutex_{test,stress_test}.cpp.
@@ -104,9 +108,9 @@ void wake(waiter* chain) noexcept {
 void rw_mutex::inside::close_slots(rw_mutex& m) noexcept {
   const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_RELAXED);
   if (ticket == 0) return;
-  __atomic_store_n(&m.slots_, 0, __ATOMIC_RELAXED);
   m.sampled_ = 0;
-  __atomic_add_fetch(&m.word_, detail::close_slots(ticket) * reader - in_slots, __ATOMIC_ACQ_REL);  // I5
+  __atomic_add_fetch(&m.word_, detail::close_slots(ticket) * reader - in_slots, __ATOMIC_ACQ_REL);
+  __atomic_store_n(&m.slots_, 0, __ATOMIC_RELEASE);  // I5: after the word
 }
 
 void rw_mutex::inside::look_around(rw_mutex& m) noexcept {
@@ -123,6 +127,47 @@ void rw_mutex::inside::look_around(rw_mutex& m) noexcept {
   if (ticket == 0) return;
   __atomic_fetch_or(&m.word_, in_slots, __ATOMIC_ACQ_REL);  // I5: before the ticket
   __atomic_store_n(&m.slots_, ticket, __ATOMIC_RELEASE);    // P3
+}
+
+// ---- drains
+
+namespace {
+
+// By lock_index, each under its lock, and ended by a lock that is none.
+constinit rw_mutex last_drain;
+constinit rw_mutex* drains[detail::wait_list_lock_count] = {};
+
+}  // namespace
+
+void rw_mutex::inside::begin_drain(rw_mutex& m) noexcept {
+  if (m.next_drain_ != nullptr) return;
+  rw_mutex*& first = drains[detail::lock_index(&m)];
+  m.next_drain_ = first != nullptr ? first : &last_drain;
+  first = &m;
+}
+
+void rw_mutex::inside::end_drain(rw_mutex& m) noexcept {
+  if (m.next_drain_ == nullptr) return;
+  rw_mutex** at = &drains[detail::lock_index(&m)];
+  while (*at != &m) at = &(*at)->next_drain_;
+  *at = m.next_drain_;
+  m.next_drain_ = nullptr;
+}
+
+void rw_mutex::inside::settle(const rw_mutex* where) noexcept {
+  waiter* chain = nullptr;
+  {
+    const spin_guard guard(lock_of(where));
+    rw_mutex* m = drains[detail::lock_index(where)];
+    while (m != nullptr && m != &last_drain && m != where) m = m->next_drain_;
+    if (m != where) return;
+    std::uint64_t before = load(m->word_);
+    do {
+      if (before >> 32 != 0) return;
+    } while (!exchange(m->word_, before, before + held));  // I3
+    chain = hand_over(*m, lock_kind::exclusive);
+  }
+  wake(chain);
 }
 
 // ---- handing over
@@ -149,6 +194,7 @@ waiter* rw_mutex::inside::all_readers(rw_mutex& m, std::uint64_t& counted) noexc
 // The caller has `held`, and gives it to whoever is next.
 waiter* rw_mutex::inside::hand_over(rw_mutex& m, lock_kind first) noexcept {
   std::uint64_t counted = 0;
+  end_drain(m);
   waiter* chain = first == lock_kind::shared ? all_readers(m, counted) : nullptr;
   if (chain == nullptr) {
     if (waiter* const writer = next_writer(m)) {  // held stays
@@ -159,6 +205,7 @@ waiter* rw_mutex::inside::hand_over(rw_mutex& m, lock_kind first) noexcept {
     if (first == lock_kind::exclusive) chain = all_readers(m, counted);
   }
   const std::uint64_t wait = m.first_writer_ != nullptr ? waiting : 0;
+  if (wait != 0) begin_drain(m);
   std::uint64_t before = load(m.word_);
   while (!exchange(m.word_, before, ((before & ~(held | waiting | ticks)) | wait) + counted)) {
   }
@@ -185,7 +232,7 @@ bool rw_mutex::inside::enter_shared(rw_mutex& m) {
   std::uint64_t before = load(m.word_);
   do {
     if ((before & (held | waiting)) != 0) return false;
-    if (before + reader >= readers_full) throw_full();
+    if (((before + reader) & (readers_full | negative)) == readers_full) throw_full();
   } while (!exchange(m.word_, before, before + reader + tick));
   if (((before + tick) & ticks_full) != 0) look_around(m);
   return true;
@@ -268,8 +315,10 @@ bool rw_mutex::inside::queue_exclusive(rw_mutex& m, waiter& self) noexcept {
   do {
     in = (before & ~ticks) == 0;
   } while (!exchange(m.word_, before, in ? held : before | waiting));
-  if (!in) detail::link(m.first_writer_, m.last_writer_, self);
-  return in;
+  if (in) return true;
+  detail::link(m.first_writer_, m.last_writer_, self);
+  if ((before & held) == 0) begin_drain(m);
+  return false;
 }
 
 void rw_mutex::inside::give_up_exclusive(rw_mutex& m, waiter& self) noexcept {
@@ -281,6 +330,7 @@ void rw_mutex::inside::give_up_exclusive(rw_mutex& m, waiter& self) noexcept {
     if (m.first_writer_ != nullptr) return;
     std::uint64_t before = load(m.word_);
     std::uint64_t counted = 0;
+    end_drain(m);
     if ((before & held) == 0) chain = all_readers(m, counted);  // it was this one who stopped them
     const std::uint64_t wait = m.first_reader_ != nullptr ? waiting : 0;
     while (!exchange(m.word_, before, ((before & ~waiting) | wait) + counted)) {

@@ -24,21 +24,12 @@ namespace {
 const char* state_of(lock_kind how) noexcept {
   return how == lock_kind::shared ? "rw_mutex read" : "rw_mutex write";
 }
-void tell_wants(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->wants(lock, how, state_of(how));
+detail::watched_lock watched(const void* lock, std::uint32_t& tag, lock_kind how, bool limited) noexcept {
+  return {lock, &tag, how, state_of(how), limited};
 }
-void tell_got(const void* lock, lock_kind how) noexcept {
+void tell_gave_up() noexcept {
   if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->got(lock, how, state_of(how));
-}
-void tell_gave_up(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->gave_up(lock, how);
-}
-void tell_released(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->released(lock, how);
+    detail::hooks.locks->gave_up();
 }
 
 [[noreturn]] void throw_not_shared() {
@@ -55,6 +46,19 @@ void rw_mutex::inside::throw_full() {
       "goro: rw_mutex::lock_shared: 2^30 readers hold the lock; look for an unlock_shared that is missing");
 }
 
+void rw_mutex::inside::tell_wants(rw_mutex& m, lock_kind how, bool limited) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->wants(watched(&m, m.tag_, how, limited));
+}
+void rw_mutex::inside::tell_got(rw_mutex& m, lock_kind how, bool limited) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->got(watched(&m, m.tag_, how, limited));
+}
+void rw_mutex::inside::tell_released(rw_mutex& m, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->released(watched(&m, m.tag_, how, false));
+}
+
 // Says who ended it: after the event the caller is in.
 woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
                              bool counted) {
@@ -69,10 +73,10 @@ woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, 
   }();
   waiter self(me);
   if (shared ? queue_shared(m, self, counted) : queue_exclusive(m, self)) return woken::event;
-  tell_wants(&m, how);
+  tell_wants(m, how, deadline != never || cancel != nullptr);
   const auto give_up = [&] {
     shared ? give_up_shared(m, self) : give_up_exclusive(m, self);
-    tell_gave_up(&m, how);
+    tell_gave_up();
   };
   woken by = woken::nobody;
   try {
@@ -88,15 +92,19 @@ woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, 
 
 woken rw_mutex::inside::lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel) {
   if (cancel != nullptr && cancel->is_cancelled()) return woken::canceller;
-  if (try_lock(m, how)) return woken::event;
-  const woken by = wait(m, how, deadline, cancel, false);
-  if (by == woken::event) tell_got(&m, how);
+  const bool limited = deadline != never || cancel != nullptr;
+  const woken by = enter(m, how) ? woken::event : wait(m, how, deadline, cancel, false);
+  if (by == woken::event) tell_got(m, how, limited);
   return by;
 }
 
+bool rw_mutex::inside::enter(rw_mutex& m, lock_kind how) {
+  return how == lock_kind::shared ? enter_shared(m) : enter_exclusive(m);
+}
+
 bool rw_mutex::inside::try_lock(rw_mutex& m, lock_kind how) {
-  if (!(how == lock_kind::shared ? enter_shared(m) : enter_exclusive(m))) return false;
-  tell_got(&m, how);
+  if (!enter(m, how)) return false;
+  tell_got(m, how, true);
   return true;
 }
 
@@ -128,13 +136,7 @@ std::error_code rw_mutex::lock_unless(detail::canceller* by) {
 }
 
 bool rw_mutex::try_lock_shared() { return inside::try_lock(*this, lock_kind::shared); }
-// For readers with slots the first lines of this, and of unlock_shared_slow, are the fast path.
-void rw_mutex::lock_shared_slow() {
-  const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
-  if (!detail::locks_are_watched && ticket != 0 && detail::enter_slot(ticket)) [[likely]]
-    return;
-  inside::lock(*this, lock_kind::shared, never, nullptr);
-}
+void rw_mutex::lock_shared_slow() { inside::lock(*this, lock_kind::shared, never, nullptr); }
 bool rw_mutex::lock_shared_for_ns(std::int64_t d) { return inside::lock_for(*this, lock_kind::shared, d); }
 bool rw_mutex::lock_shared_by(std::int64_t deadline) {
   return inside::lock_by(*this, lock_kind::shared, deadline);
@@ -145,7 +147,7 @@ std::error_code rw_mutex::lock_shared_unless(detail::canceller* by) {
 
 // What the addition of the inline path met, if only a watcher.
 void rw_mutex::lock_shared_rest(std::uint64_t after) {
-  if ((after & readers_full) != 0) {
+  if ((after & (readers_full | negative)) == readers_full) {  // negative: I6
     __atomic_fetch_and(&word_, ~ticks, __ATOMIC_RELAXED);
     inside::leave_shared(*this);
     inside::throw_full();
@@ -154,7 +156,7 @@ void rw_mutex::lock_shared_rest(std::uint64_t after) {
     inside::wait(*this, lock_kind::shared, never, nullptr, true);
   else if ((after & ticks_full) != 0)
     inside::look_around(*this);
-  tell_got(this, lock_kind::shared);
+  inside::tell_got(*this, lock_kind::shared, false);
 }
 
 void rw_mutex::unlock_slow() {
@@ -162,19 +164,26 @@ void rw_mutex::unlock_slow() {
     throw std::logic_error(
         "goro: rw_mutex::unlock: the lock is not locked for writing; call unlock once after each lock, and "
         "unlock_shared after lock_shared");
-  tell_released(this, lock_kind::exclusive);
+  inside::tell_released(*this, lock_kind::exclusive);
   inside::leave_exclusive(*this);
+}
+
+// What the subtraction of the inline path met. Whoever waited may be in since, and through, and the lock gone:
+// it is touched by settle(), which knows, and after a misuse.
+void rw_mutex::unlock_shared_rest(std::uint64_t after) {
+  if ((after & (held | negative)) == 0) {
+    inside::settle(this);
+  } else if ((after & (held | negative | in_slots)) != (negative | in_slots)) {  // else I6: the sum is right
+    __atomic_fetch_add(&word_, reader, __ATOMIC_RELAXED);
+    inside::settle(this);  // another reader may have left meanwhile, and found the count wrong
+    throw_not_shared();
+  }
 }
 
 void rw_mutex::unlock_shared_slow() {
   const std::uint64_t now = __atomic_load_n(&word_, __ATOMIC_RELAXED);
-  if (!detail::locks_are_watched && (now & in_slots) != 0) {
-    const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);  // P3
-    if (ticket != 0 && detail::leave_slot(ticket)) [[likely]]
-      return;
-  }
   if ((now & held) != 0 || (now < reader && (now & in_slots) == 0)) throw_not_shared();
-  tell_released(this, lock_kind::shared);
+  inside::tell_released(*this, lock_kind::shared);
   if (!inside::leave_shared(*this)) throw_not_shared();
 }
 

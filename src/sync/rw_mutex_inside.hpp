@@ -34,6 +34,9 @@ struct rw_mutex::inside {
   static void leave_exclusive(rw_mutex& m) noexcept;
   // For a reader that is in and has found the ticks full: counts readers apart, if that seems to pay.
   static void look_around(rw_mutex& m) noexcept;
+  // For a reader that has taken itself off the word, and has found `waiting`: ends a drain, if there is one.
+  // Touches the lock that stood there only if somebody drains it now.
+  static void settle(const rw_mutex* where) noexcept;
   [[noreturn]] static void throw_full();
 
   // Under the lock. What they return or add to `chain` is to be woken after it.
@@ -42,15 +45,23 @@ struct rw_mutex::inside {
   static waiter* all_readers(rw_mutex& m, std::uint64_t& counted) noexcept;
   static waiter* hand_over(rw_mutex& m, lock_kind first) noexcept;
   static bool uncount(rw_mutex& m, waiter*& chain) noexcept;
+  static void begin_drain(rw_mutex& m) noexcept;
+  static void end_drain(rw_mutex& m) noexcept;
 
   // Calls, in rw_mutex_calls.cpp.
   static woken wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
                     bool counted);
   static woken lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel);
+  static bool enter(rw_mutex& m, lock_kind how);
   static bool try_lock(rw_mutex& m, lock_kind how);
   static bool lock_for(rw_mutex& m, lock_kind how, std::int64_t d);
   static bool lock_by(rw_mutex& m, lock_kind how, std::int64_t deadline);
   static std::error_code lock_unless(rw_mutex& m, lock_kind how, detail::canceller* by);
+
+  // What a watcher is told (sched/hooks.hpp); while nobody watches, one predicted branch.
+  static void tell_wants(rw_mutex& m, lock_kind how, bool limited) noexcept;
+  static void tell_got(rw_mutex& m, lock_kind how, bool limited) noexcept;
+  static void tell_released(rw_mutex& m, lock_kind how) noexcept;
 };
 
 }  // namespace goro

@@ -18,6 +18,7 @@
 #include "sched/timer_heap.hpp"
 #include "sched/uncaught.hpp"
 
+#include <goro/detail/duration.hpp>
 #include <goro/go.hpp>
 #include <goro/time.hpp>
 
@@ -35,7 +36,7 @@ void on_expiry(timer_node& node) noexcept;
 
 // A time that is always in a heap, so that C1 needs no exception for calls that are never due.
 std::int64_t due_after(std::int64_t d) noexcept {
-  const std::int64_t at = saturating_add(now_ns(), d < 0 ? 0 : d);
+  const std::int64_t at = saturating_add(deadline_now(), d < 0 ? 0 : d);
   return at == never ? never - 1 : at;
 }
 
@@ -87,7 +88,7 @@ void on_expiry(timer_node& node) noexcept {
     report_uncaught(std::current_exception());
     // Its handler returned, so the program goes on: try again. A node that fires has a place in the heap, so
     // this cannot throw. True: reset() has been quicker, with a count of its own.
-    if (timer_rearm(call, saturating_add(now_ns(), retry_after)))
+    if (timer_rearm(call, saturating_add(deadline_now(), retry_after)))
       call.counts.fetch_sub(1, std::memory_order_relaxed);
   }
 }

@@ -7,6 +7,7 @@
 #include "sched/timers.hpp"
 
 #include <goro/detail/canceller.hpp>
+#include <goro/detail/duration.hpp>
 #include <goro/errc.hpp>
 
 #include <atomic>
@@ -67,7 +68,7 @@ void sleep_until_ns(std::int64_t when) {
 
 void sleep_ns(std::int64_t d) {
   if (d > 0)
-    sleep_parked(saturating_add(now_ns(), d));
+    sleep_parked(saturating_add(deadline_now(), d));
   else
     yield_now();
 }
@@ -83,7 +84,7 @@ std::error_code sleep_ns(std::int64_t d, canceller* by) {
     return {};
   }
   cancellable_sleeper self(task::current());
-  timer_arm(self, saturating_add(now_ns(), d));
+  timer_arm(self, saturating_add(deadline_now(), d));
   const bool watched = by->add(self);
   if (watched ||
       !self.claim(cancellable_sleeper::cancelled_early))  // lost to the timer: its ready is to be met

@@ -2,11 +2,13 @@
 #include "time/tick_channel.hpp"
 
 #include "base/clock.hpp"
+
 #include "base/fatal.hpp"
 #include "sched/park.hpp"
 #include "sched/timers.hpp"
 
 #include <goro/clock.hpp>
+#include <goro/detail/duration.hpp>
 
 #include <new>
 
@@ -28,7 +30,7 @@ struct tick : timer_node {
 tick& tick_of(hchan* channel) noexcept { return *static_cast<tick*>(timer_extra(channel)); }
 
 std::int64_t due_after(std::int64_t d) noexcept {
-  return d == never ? never : saturating_add(now_ns(), d < 0 ? 0 : d);
+  return d == never ? never : saturating_add(deadline_now(), d < 0 ? 0 : d);
 }
 
 // Under the lock, when the tick is due. Whoever is to be woken is in *wake.

@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include <goro/clock.hpp>
+#include <goro/detail/export.hpp>
 
 namespace goro::detail {
 
@@ -31,6 +32,10 @@ constexpr std::int64_t saturating_sub(std::int64_t a, std::int64_t b) noexcept {
   if (!__builtin_sub_overflow(a, b, &difference)) return difference;
   return a < 0 ? std::numeric_limits<std::int64_t>::min() : never;
 }
+
+// goro::clock's now in nanoseconds, or up to 2 us later: cheaper, and good for deadlines, which may come late
+// but not early (src/base/deadline_clock.hpp).
+GORO_API std::int64_t deadline_now() noexcept;
 
 // `d` in nanoseconds, rounded up, saturated.
 template <class Rep, class Period>
@@ -64,7 +69,7 @@ template <class Rep, class Period>
 std::int64_t deadline_after(const std::chrono::duration<Rep, Period>& d) noexcept {
   const std::int64_t ns = to_ns(d);
   if (ns == never) return never;  // spares the clock
-  return saturating_add(clock::now().time_since_epoch().count(), ns);
+  return saturating_add(deadline_now(), ns);
 }
 
 // The deadline, on goro::clock, at which `Clock` will show `at`. A clock other than ours is read once, here:
@@ -77,7 +82,7 @@ std::int64_t deadline_at(const std::chrono::time_point<Clock, Duration>& at) noe
   } else {
     if (ns == never) return never;
     const std::int64_t left = saturating_sub(ns, to_ns(Clock::now().time_since_epoch()));
-    return saturating_add(clock::now().time_since_epoch().count(), left);
+    return saturating_add(deadline_now(), left);
   }
 }
 
