@@ -7,6 +7,7 @@ process: a parked goroutine is shown by an unwinder that claims the innermost fr
 command runs, and says that its caller is where the goroutine has stopped. Everything is read by the numbers of
 goro::detail::gdb_layout, so goro's own debug information is not needed. docs/design/gdb.md says more.
 """
+import re
 import struct
 
 import gdb
@@ -113,29 +114,22 @@ class Goroutine:
 REGISTERS = {"i386": ("rsp", "rbp", "rbx", "rip"), "aarch64": ("sp", "x29", "x19", "pc")}
 
 
+HEADERS = re.compile(r"include/(goro|c\+\+)/")  # what go() has inlined into the caller
+
+
 def place(address):
-    """The line of a call, in the function itself and not in what it has inlined; else the function."""
+    """The line that called go: what is inlined there is goro's header, so the nearest line before that is another
+    file's, in the same function. Else the function."""
     pc = address - 1
-    block = gdb.block_for_pc(pc)
-    while block is not None and (block.function is None or block.function.symtab is None or inlined(block)):
-        block = block.superblock
-    if block is not None:
-        own = block.function.symtab
-        lines = [(e.pc, e.line) for e in own.linetable() if block.start <= e.pc <= pc and e.line != 0]
-        if lines:
-            return f"{own.filename}:{max(lines)[1]}"
     line = gdb.find_pc_line(pc)
+    block, first = gdb.block_for_pc(pc), pc
+    while block is not None and not block.is_static and block.start <= pc < block.end:
+        block, first = block.superblock, block.start
+    while line.symtab is not None and HEADERS.search(line.symtab.filename) and first < line.pc:
+        line = gdb.find_pc_line(line.pc - 1)
     if line.symtab is not None:
         return f"{line.symtab.filename}:{line.line}"
     return gdb.execute(f"info symbol {address:#x}", to_string=True).split(" in section")[0].strip()
-
-
-def inlined(block):
-    """Whether a function's block lies within another function's."""
-    outer = block.superblock
-    while outer is not None and outer.function is None:
-        outer = outer.superblock
-    return outer is not None
 
 
 def goroutines():

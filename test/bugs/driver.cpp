@@ -94,6 +94,21 @@ void ask_for_deadlocks(bool await, bool anybody_left) {
   std::printf("deadlock %d\n%s", text.find("goro: deadlock:") != std::string::npos, text.c_str());
 }
 
+// What is proven is so for ever, but a word that somebody has left on a stack or in a register can hide it from one
+// look: so the best of some looks counts.
+void ask_for_proofs(std::size_t most) {
+  leak::proof best = leak::prove();
+  for (int looks = 1; looks != 20 && best.unavailable.empty() && best.leaked.size() < most; ++looks) {
+    sleep_for(1ms);
+    leak::proof next = leak::prove();
+    if (next.leaked.size() > best.leaked.size()) best = std::move(next);
+  }
+  if (best.unavailable.empty())
+    print("proven", best.leaked);
+  else
+    std::printf("unavailable: %s\n", best.unavailable.c_str());
+}
+
 // In a goroutine of its own, so that what its stack still holds is gone with it. Waiting for it is of a kind that no
 // shape looks for.
 void run_apart(const shape& it, bool fixed) {
@@ -114,11 +129,7 @@ int drive(const shape& it, bool fixed, bool await) {
     ask_for_deadlocks(await, num_goroutine() != 1);
   } else {
     print("find", leak::find({.timeout = fixed ? 10s : 30ms}));
-    const leak::proof proof = leak::prove();
-    if (proof.unavailable.empty())
-      print("proven", proof.leaked);
-    else
-      std::printf("unavailable: %s\n", proof.unavailable.c_str());
+    ask_for_proofs(fixed ? 0 : num_goroutine() - 1);
     std::size_t grown = 0;
     for (const leak::site& s : leak::growth()) grown = std::max(grown, s.grown);
     std::printf("grows %zu\n", grown);

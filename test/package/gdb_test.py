@@ -6,6 +6,7 @@ information, by the script given to it.
 usage: gdb_test.py PROGRAM SCRIPT      PROGRAM aborts with three goroutines parked (test/death/three_parked.cpp)
 Exits with 77 where gdb is not installed, or no core can be had.
 """
+import os
 import pathlib
 import re
 import resource
@@ -26,7 +27,7 @@ def skip(why):
 
 def run(command, **more):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, timeout=100, check=False, **more)
+                          text=True, timeout=100, check=False, env=dict(os.environ, GORO_MAXPROCS="1"), **more)
     return done.stdout
 
 
@@ -44,7 +45,7 @@ def core_of(program, folder):
 
 
 def look(program, core, *first):
-    commands = ["info goroutines", "goroutine all bt", "goroutine 2 up 3",
+    commands = ["info goroutines", "goroutine all bt", "echo --\\n", "goroutine 2 up 3",
                 "print '(anonymous namespace)::a_lock'", "print '(anonymous namespace)::a_channel'",
                 "goroutine 4 frame function waits_for_the_context", "goroutine 99 bt", "bt 1"]
     out = run(["gdb", "-nx", "-batch", *first, program, core, *(word for c in commands for word in ("-ex", c))])
@@ -83,7 +84,7 @@ def check(out, with_types):
 
 
 def main():
-    program, script = map(pathlib.Path, sys.argv[1:])
+    program, script = (pathlib.Path(name).resolve() for name in sys.argv[1:])
     if shutil.which("gdb") is None:
         skip("gdb is not installed")
     with tempfile.TemporaryDirectory() as name:
