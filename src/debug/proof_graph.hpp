@@ -32,6 +32,7 @@ struct unit {
   std::uint64_t id;
   std::uintptr_t first;          // the stack's live part
   std::uintptr_t last;
+  std::uintptr_t users;          // from here up are frames that users' code may have addresses of
   std::uintptr_t closure_first;  // a closure on the heap; 0: in the block
   std::uintptr_t closure_last;
   const void* on;                // as park was told

@@ -147,7 +147,7 @@ GORO_BARE void proof_marker::words(const std::uint64_t* first, const std::uint64
     const std::uintptr_t w = *first;
     if (w - heap_first < heap_span) look_up_in_heap(w);
     if (w - stacks_first < stacks_span)
-      if (const std::uint32_t u = waits_.unit_at(w); u != no_entity) mark(u);
+      if (const std::uint32_t u = waits_.unit_referred_to(w); u != no_entity) mark(u);
   }
 }
 

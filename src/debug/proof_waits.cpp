@@ -22,6 +22,7 @@ namespace goro::detail {
 
 namespace {
 
+constexpr std::uintptr_t entry_words = 16;      // at a stack's end: what goro_detail_entry was told
 constexpr std::uint32_t occupied = UINT32_MAX;  // in unit_of_block_: a thread runs on its stack
 
 // What kind of thing park was told of. A wait on `other` counts as one that may end.
@@ -114,6 +115,13 @@ GORO_BARE std::uint32_t proof_waits::unit_at(std::uintptr_t address) const noexc
   return u == no_entity || address < units_[u].first || address >= units_[u].last ? no_entity : u;
 }
 
+GORO_BARE std::uint32_t proof_waits::unit_referred_to(std::uintptr_t address) const noexcept {
+  const std::uint32_t u = unit_at(address);
+  if (u == no_entity) return u;
+  const unit& found = units_[u];
+  return address < found.users || address >= found.last - entry_words ? no_entity : u;
+}
+
 // ---- who is parked
 
 void proof_waits::add_unit(goroutine* g) noexcept {
@@ -130,6 +138,7 @@ void proof_waits::add_unit(goroutine* g) noexcept {
   u.id = g->id;
   u.first = first;
   u.last = last;
+  u.users = reinterpret_cast<std::uintptr_t>(context) + sizeof(stopped_context);
   const std::uint8_t flags = g->flags.load(std::memory_order_relaxed);
   if ((flags & flag_big_closure) != 0) {
     const auto* const closure = reinterpret_cast<const big_closure*>(g->closure);
@@ -204,6 +213,7 @@ void proof_waits::walk_waiters(std::uintptr_t at, const void* on) noexcept {
     if (u != no_entity && units_[u].on == on && at >= units_[u].first && at < units_[u].last &&
         w->by() == woken::nobody) {
       units_[u].found = true;
+      units_[u].users = at + sizeof(waiter);
       if (w->has_canceller) units_[u].is = verdict::live;
     }
     at = reinterpret_cast<std::uintptr_t>(w->next);
@@ -216,9 +226,11 @@ void proof_waits::walk_channel_queue(std::uintptr_t at, std::uintptr_t channel) 
     if (!copy(map_, at, w) || !w->linked) return;
     ++waiters_seen_;
     const std::uint32_t u = w->who.as_thread() != nullptr ? no_entity : unit_of(w->who.as_goroutine());
+    const std::uintptr_t end = at + sizeof(chan_waiter);
     at = reinterpret_cast<std::uintptr_t>(w->next);
     if (u == no_entity || reinterpret_cast<std::uintptr_t>(units_[u].on) != channel) continue;
     unit& found = units_[u];
+    if (end > found.users && end < found.last) found.users = end;
     const bool selects = found.why == wait_reason::select;
     if (w->claim == nullptr) {
       found.found = !selects;

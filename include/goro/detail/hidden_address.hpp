@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// An address that is told, not held: kept as its complement, so that a scan of memory for references
+// An address that is told, not held: kept negated, so that a scan of memory for references
 // (leak::proven) does not take it for one. What keeps records of goroutines keeps nothing else alive.
 #pragma once
 
@@ -9,12 +9,13 @@ namespace goro::detail {
 
 class hidden_address {
  public:
-  hidden_address(const void* address = nullptr) noexcept : bits_(~reinterpret_cast<std::uintptr_t>(address)) {}
+  constexpr hidden_address() noexcept = default;
+  hidden_address(const void* address) noexcept : bits_(0 - reinterpret_cast<std::uintptr_t>(address)) {}
   operator const void*() const noexcept { return get(); }
-  const void* get() const noexcept { return reinterpret_cast<const void*>(~bits_); }
+  const void* get() const noexcept { return reinterpret_cast<const void*>(0 - bits_); }
 
  private:
-  std::uintptr_t bits_;
+  std::uintptr_t bits_ = 0;
 };
 
 }  // namespace goro::detail
