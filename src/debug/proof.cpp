@@ -14,10 +14,10 @@
 #include "sched/goroutines.hpp"
 #include "sched/hold.hpp"
 
+#include <pthread.h>
 #include <algorithm>
 #include <ctime>
 #include <mutex>
-#include <pthread.h>
 #include <system_error>
 
 namespace goro::leak {
@@ -79,7 +79,8 @@ ending stop_and_look(attempt& a, std::uintptr_t sp) noexcept {
   const ending how = look(a, sp);
   const bool stood_still = a.world.resume();
   a.stopped = monotonic_ns() - began;
-  if (!stood_still && how == ending::proved) return fail(a, "threads ran while memory was looked at: the helper process died");
+  if (!stood_still && how == ending::proved)
+    return fail(a, "threads ran while memory was looked at: the helper process died");
   return how;
 }
 
@@ -163,7 +164,8 @@ GORO_BARE void enter(const proof_options& how, proof& result) {
 proof prove(const proof_options& how) {
   proof result;
   if constexpr (sanitizer::tsan)
-    result.unavailable = "ThreadSanitizer keeps addresses of its own, which cannot be told from the program's";
+    result.unavailable =
+        "ThreadSanitizer keeps addresses of its own, which cannot be told from the program's";
   else
     enter(how, result);
   return result;

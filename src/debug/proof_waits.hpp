@@ -54,7 +54,8 @@ class proof_waits {
   template <class F>
   void for_each_waker(const unit& u, F&& show) const noexcept {
     if (u.channels != nullptr) {
-      for (std::uint32_t i = 0; i != u.channel_count; ++i) show(reinterpret_cast<std::uintptr_t>(u.channels[i]));
+      for (std::uint32_t i = 0; i != u.channel_count; ++i)
+        show(reinterpret_cast<std::uintptr_t>(u.channels[i]));
     } else if (u.on != nullptr) {
       show(reinterpret_cast<std::uintptr_t>(u.on));
     }
@@ -76,7 +77,7 @@ class proof_waits {
   void walk_channel_queue(std::uintptr_t waiter, std::uintptr_t channel) noexcept;
   void walk_waiters(std::uintptr_t waiter, const void* on) noexcept;
   void add_channel(std::uintptr_t channel) noexcept;
-  void add_object(std::uintptr_t first, std::size_t bytes) noexcept;
+  void add_object(std::uintptr_t first, std::size_t bytes, std::size_t end) noexcept;
   bool add_objects() noexcept;
 
   scratch& memory_;
