@@ -3,25 +3,27 @@
 
 #include "base/stack_region.hpp"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 namespace goro::detail {
 
 namespace {
 
-constexpr std::size_t entries_at_a_time = 8192;             // pages: 32 MiB of memory
+constexpr std::size_t entries_at_a_time = 8192;  // pages: 32 MiB of memory
 constexpr std::size_t copy_bytes = std::size_t{64} << 10;
 
 constexpr std::uint64_t present = std::uint64_t{1} << 63;
 constexpr std::uint64_t swapped = std::uint64_t{1} << 62;
 constexpr std::uint64_t of_file = std::uint64_t{1} << 61;
 
-bool starts_with(const char* text, const char* with) noexcept { return std::strncmp(text, with, std::strlen(with)) == 0; }
+bool starts_with(const char* text, const char* with) noexcept {
+  return std::strncmp(text, with, std::strlen(with)) == 0;
+}
 
 std::uintptr_t hex(const char*& at) noexcept {
   std::uintptr_t value = 0;
@@ -88,7 +90,8 @@ bool memory_map::read() noexcept {
   if (text == nullptr) return fail("there is no address space for the list of mappings", ENOMEM);
   std::size_t length = 0;
   for (;;) {
-    const long got = raw_call(SYS_read, maps_, as_argument(text + length), static_cast<long>(most - 1 - length));
+    const long got =
+        raw_call(SYS_read, maps_, as_argument(text + length), static_cast<long>(most - 1 - length));
     if (got < 0) return fail("/proc/self/maps cannot be read", static_cast<int>(-got));
     if (got == 0) break;
     length += static_cast<std::size_t>(got);
@@ -103,7 +106,8 @@ bool memory_map::parse(char* text, std::size_t length) noexcept {
   all_ = memory_.take_array<mapping>(lines);
   if (all_ == nullptr) return fail("there is no address space for the list of mappings", ENOMEM);
   for (char* line = text; line < text + length;) {
-    char* const end = static_cast<char*>(std::memchr(line, '\n', static_cast<std::size_t>(text + length - line)));
+    char* const end =
+        static_cast<char*>(std::memchr(line, '\n', static_cast<std::size_t>(text + length - line)));
     if (end == nullptr) break;
     *end = '\0';
     const char* at = line;
@@ -123,8 +127,10 @@ bool memory_map::parse(char* text, std::size_t length) noexcept {
     }
     while (*at == ' ') ++at;
     line = end + 1;
-    if (starts_with(at, "/[aio]")) return fail("the process uses the kernel's asynchronous I/O (aio), which keeps addresses", 0);
-    if (starts_with(at, "anon_inode:[io_uring]")) return fail("the process uses io_uring, which keeps addresses", 0);
+    if (starts_with(at, "/[aio]"))
+      return fail("the process uses the kernel's asynchronous I/O (aio), which keeps addresses", 0);
+    if (starts_with(at, "anon_inode:[io_uring]"))
+      return fail("the process uses io_uring, which keeps addresses", 0);
     if (starts_with(at, "[vvar") || starts_with(at, "[vsyscall]") || starts_with(at, "[vdso]")) continue;
     m.main_stack = starts_with(at, "[stack]");
     m.memory = is_memory(at);
@@ -146,14 +152,16 @@ bool memory_map::can_load(const mapping& m, std::uintptr_t at) noexcept {
   if (probed_ == &m) return probed_well_;
   const long none[2] = {0, 0};
   probed_ = &m;
-  probed_well_ = raw_call(SYS_futex, static_cast<long>(at), FUTEX_WAIT_PRIVATE, 0x5a5a'1234, as_argument(none)) != -EFAULT;
+  probed_well_ = raw_call(SYS_futex, static_cast<long>(at), FUTEX_WAIT_PRIVATE, 0x5a5a'1234,
+                          as_argument(none)) != -EFAULT;
   return probed_well_;
 }
 
 void memory_map::through_file(std::uintptr_t from, std::uintptr_t to, word_sink& sink) noexcept {
   while (from < to) {
     const std::size_t n = std::min<std::size_t>(to - from, copy_bytes);
-    const long got = raw_call(SYS_pread64, contents_, as_argument(copy_), static_cast<long>(n), static_cast<long>(from));
+    const long got =
+        raw_call(SYS_pread64, contents_, as_argument(copy_), static_cast<long>(n), static_cast<long>(from));
     if (got <= 0) {  // not this page
       from = (from / page_size + 1) * page_size;
       continue;
@@ -171,11 +179,13 @@ void memory_map::scan(const mapping& m, std::uintptr_t from, std::uintptr_t to, 
   while (from < to) {
     const std::uintptr_t page = from / page_size;
     const std::size_t pages = std::min<std::size_t>((to - 1) / page_size - page + 1, entries_at_a_time);
-    const long got = raw_call(SYS_pread64, pages_, as_argument(entries_), static_cast<long>(pages * 8), static_cast<long>(page * 8));
+    const long got = raw_call(SYS_pread64, pages_, as_argument(entries_), static_cast<long>(pages * 8),
+                              static_cast<long>(page * 8));
     if (got != static_cast<long>(pages * 8)) std::fill_n(entries_, pages, swapped);  // not known: try
     std::fill_n(resident_, pages, static_cast<unsigned char>(0));
     if (m.shared)
-      (void)raw_call(SYS_mincore, static_cast<long>(page * page_size), static_cast<long>(pages * page_size), as_argument(resident_));
+      (void)raw_call(SYS_mincore, static_cast<long>(page * page_size), static_cast<long>(pages * page_size),
+                     as_argument(resident_));
     const auto kind = [&](std::size_t i) { return way_of(m, entries_[i], (resident_[i] & 1) != 0); };
     for (std::size_t i = 0; i != pages;) {
       const way how = kind(i);
@@ -186,7 +196,8 @@ void memory_map::scan(const mapping& m, std::uintptr_t from, std::uintptr_t to, 
       i = next;
       if (how == way::skip || first >= last) continue;
       if (how == way::in_place && can_load(m, first))
-        sink.words(reinterpret_cast<const std::uint64_t*>(first), reinterpret_cast<const std::uint64_t*>(last));
+        sink.words(reinterpret_cast<const std::uint64_t*>(first),
+                   reinterpret_cast<const std::uint64_t*>(last));
       else
         through_file(first, last, sink);
     }
@@ -229,7 +240,8 @@ bool scan_text(const char* path, const char* label, std::uint64_t* buffer, word_
   const std::size_t length = std::strlen(label);
   std::size_t kept = 0;
   for (;;) {
-    const long got = raw_call(SYS_read, static_cast<long>(fd), as_argument(text + kept), static_cast<long>(copy_bytes - 1 - kept));
+    const long got = raw_call(SYS_read, static_cast<long>(fd), as_argument(text + kept),
+                              static_cast<long>(copy_bytes - 1 - kept));
     if (got <= 0) break;
     const std::size_t have = kept + static_cast<std::size_t>(got);
     text[have] = '\0';
@@ -265,10 +277,12 @@ bool memory_map::scan_kernel(word_sink& sink) noexcept {
       const auto* const entry = reinterpret_cast<const directory_entry*>(list + at);
       at += entry->length;
       char target[64];
-      const long n = raw_call(SYS_readlinkat, descriptors_, as_argument(entry->name), as_argument(target), sizeof target - 1);
+      const long n = raw_call(SYS_readlinkat, descriptors_, as_argument(entry->name), as_argument(target),
+                              sizeof target - 1);
       if (n <= 0) continue;
       target[n] = '\0';
-      if (starts_with(target, "anon_inode:[io_uring]")) return fail("the process uses io_uring, which keeps addresses", 0);
+      if (starts_with(target, "anon_inode:[io_uring]"))
+        return fail("the process uses io_uring, which keeps addresses", 0);
       if (starts_with(target, "anon_inode:[userfaultfd]"))
         return fail("the process fills pages by userfaultfd, so not all of its memory can be seen", 0);
       if (!starts_with(target, "anon_inode:[eventpoll]")) continue;

@@ -90,10 +90,10 @@ class memory_map {
   int pages_ = -1;
   int contents_ = -1;
   int descriptors_ = -1;
-  std::uint64_t* entries_ = nullptr;    // of pagemap
-  std::uint64_t* copy_ = nullptr;       // of what cannot be read in place
-  unsigned char* resident_ = nullptr;   // mincore's
-  const mapping* probed_ = nullptr;     // the last one that can_load was asked about
+  std::uint64_t* entries_ = nullptr;   // of pagemap
+  std::uint64_t* copy_ = nullptr;      // of what cannot be read in place
+  unsigned char* resident_ = nullptr;  // mincore's
+  const mapping* probed_ = nullptr;    // the last one that can_load was asked about
   bool probed_well_ = false;
   const char* why_ = nullptr;
   int error_ = 0;

@@ -14,13 +14,10 @@
 #include "sched/goroutines.hpp"
 #include "sched/hold.hpp"
 
-#include <unistd.h>
-#include <cstdio>
-#include <cstdlib>
+#include <pthread.h>
 #include <algorithm>
 #include <ctime>
 #include <mutex>
-#include <pthread.h>
 #include <system_error>
 
 namespace goro::leak {
@@ -82,7 +79,8 @@ ending stop_and_look(attempt& a, std::uintptr_t sp) noexcept {
   const ending how = look(a, sp);
   const bool stood_still = a.world.resume();
   a.stopped = monotonic_ns() - began;
-  if (!stood_still && how == ending::proved) return fail(a, "threads ran while memory was looked at: the helper process died");
+  if (!stood_still && how == ending::proved)
+    return fail(a, "threads ran while memory was looked at: the helper process died");
   return how;
 }
 
@@ -139,16 +137,6 @@ void prove_from(const proof_options& how, std::uintptr_t sp, proof& result) {
     result.parked = a.waits.unit_count();
     result.words = a.marker.words_read();
     result.waits = a.waits.waiters_seen();
-    if (getenv("PV")) {
-      for (std::uint32_t e = 0; e != a.waits.unit_count() + a.waits.object_count(); ++e) {
-        auto* by = a.marker.marked_by(e);
-        char line[300]; int n;
-        if (e < a.waits.unit_count()) { auto& u = a.waits.units()[e]; n = snprintf(line, 300, "unit %u id %lu [%lx,%lx) on %p why %d is %d found %d by %p\n", e, u.id, u.first, u.last, u.on, (int)u.why, (int)u.is, u.found, (void*)by); }
-        else { auto& o = a.waits.objects()[e-a.waits.unit_count()]; n = snprintf(line, 300, "object %lx %lx by %p\n", o.first, o.last, (void*)by);}
-        write(2, line, n);
-        if (auto* m = a.map.find((uintptr_t)by)) { n = snprintf(line,300,"   in %lx-%lx stack %d own [%lx,%lx) sp %lx\n", m->first, m->last, m->main_stack, a.own.first, a.own.last, sp); write(2,line,n);}
-      }
-    }
     stuck_ids stuck;
     for (std::uint32_t u = 0; u != a.waits.unit_count(); ++u)
       if (a.marker.is_stuck(u)) stuck.ids.push_back(a.waits.units()[u].id);
@@ -176,7 +164,8 @@ GORO_BARE void enter(const proof_options& how, proof& result) {
 proof prove(const proof_options& how) {
   proof result;
   if constexpr (sanitizer::tsan)
-    result.unavailable = "ThreadSanitizer keeps addresses of its own, which cannot be told from the program's";
+    result.unavailable =
+        "ThreadSanitizer keeps addresses of its own, which cannot be told from the program's";
   else
     enter(how, result);
   return result;

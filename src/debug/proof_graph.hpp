@@ -30,21 +30,23 @@ enum class verdict : std::uint8_t {
 struct unit {
   goroutine* g;
   std::uint64_t id;
-  std::uintptr_t first;          // the stack's live part
+  std::uintptr_t first;  // the stack's live part
   std::uintptr_t last;
+  std::uintptr_t users;          // from here up are frames that users' code may have addresses of
   std::uintptr_t closure_first;  // a closure on the heap; 0: in the block
   std::uintptr_t closure_last;
-  const void* on;                // as park was told
+  const void* on;  // as park was told
   wait_reason why;
   verdict is;
-  bool found;                    // in a queue of what it waits for, and nobody has claimed it
-  hchan* const* channels;        // a select's; else null
+  bool found;              // in a queue of what it waits for, and nobody has claimed it
+  hchan* const* channels;  // a select's; else null
   std::uint32_t channel_count;
 };
 
 struct object {
   std::uintptr_t first;
   std::uintptr_t last;
+  std::uintptr_t end;  // addresses below it are references; those behind it only the allocator has
 };
 
 // A sleeper in the list of its entity.

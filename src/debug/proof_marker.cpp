@@ -57,17 +57,20 @@ bool proof_marker::prepare(scratch& memory) noexcept {
 
   for (std::uint32_t i = 0; i != waits_.object_count(); ++i) {
     const object& o = waits_.objects()[i];
-    pieces_[piece_count_++] = {o.first, o.last, o.last, units + i};
+    pieces_[piece_count_++] = {o.first, o.last, o.end, units + i};
   }
   std::size_t wakers = 0;
   for (std::uint32_t u = 0; u != units; ++u) {
     const unit& each = waits_.units()[u];
-    if (each.closure_first != 0) pieces_[piece_count_++] = {each.closure_first, each.closure_last, each.closure_last + 1, u};
+    if (each.closure_first != 0)
+      pieces_[piece_count_++] = {each.closure_first, each.closure_last, each.closure_last + 1, u};
     if (each.is == verdict::waiting) waits_.for_each_waker(each, [&wakers](std::uintptr_t) { ++wakers; });
   }
-  std::sort(pieces_, pieces_ + piece_count_, [](const piece& a, const piece& b) { return a.first < b.first; });
+  std::sort(pieces_, pieces_ + piece_count_,
+            [](const piece& a, const piece& b) { return a.first < b.first; });
   std::size_t pages = 0;
-  for (std::size_t i = 0; i != piece_count_; ++i) pages += pieces_[i].end / page_size - pieces_[i].first / page_size + 1;
+  for (std::size_t i = 0; i != piece_count_; ++i)
+    pages += std::max(pieces_[i].last, pieces_[i].end) / page_size - pieces_[i].first / page_size + 1;
   std::size_t room = 64;
   while (room < 2 * pages) room *= 2;
   pages_ = memory.take_array<page>(room);
@@ -75,11 +78,12 @@ bool proof_marker::prepare(scratch& memory) noexcept {
   if (pages_ == nullptr || sleepers_ == nullptr) return false;
   page_mask_ = room - 1;
   for (std::size_t i = 0; i != piece_count_; ++i)
-    for (std::uintptr_t n = pieces_[i].first / page_size; n <= pieces_[i].end / page_size; ++n)
+    for (std::uintptr_t n = pieces_[i].first / page_size;
+         n <= std::max(pieces_[i].last, pieces_[i].end) / page_size; ++n)
       index_page(n, static_cast<std::uint32_t>(i));
   if (piece_count_ != 0) {
     heap_first_ = pieces_[0].first;
-    heap_span_ = pieces_[piece_count_ - 1].end - heap_first_;
+    heap_span_ = std::max(pieces_[piece_count_ - 1].last, pieces_[piece_count_ - 1].end) - heap_first_;
   }
 
   std::uintptr_t lowest = reinterpret_cast<std::uintptr_t>(block_at(0));
@@ -120,7 +124,8 @@ void proof_marker::mark(std::uint32_t entity) noexcept {
   marked_by_[entity] = at_;
   ++marked_count_;
   to_read_[to_read_count_++] = entity;
-  for (std::uint32_t s = first_sleeper_[entity]; s != 0; s = sleepers_[s - 1].next) make_live(sleepers_[s - 1].who);
+  for (std::uint32_t s = first_sleeper_[entity]; s != 0; s = sleepers_[s - 1].next)
+    make_live(sleepers_[s - 1].who);
 }
 
 void proof_marker::make_live(std::uint32_t u) noexcept {
@@ -147,7 +152,7 @@ GORO_BARE void proof_marker::words(const std::uint64_t* first, const std::uint64
     const std::uintptr_t w = *first;
     if (w - heap_first < heap_span) look_up_in_heap(w);
     if (w - stacks_first < stacks_span)
-      if (const std::uint32_t u = waits_.unit_at(w); u != no_entity) mark(u);
+      if (const std::uint32_t u = waits_.unit_referred_to(w); u != no_entity) mark(u);
   }
 }
 

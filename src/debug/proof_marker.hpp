@@ -36,7 +36,6 @@ class proof_marker final : public word_sink {
   // Reads what is marked until nothing is.
   void run() noexcept;
 
-
   bool is_stuck(std::uint32_t u) const noexcept {
     return waits_.units()[u].is == verdict::waiting && !live_[u];
   }
@@ -75,16 +74,17 @@ class proof_marker final : public word_sink {
   std::uintptr_t heap_span_ = 0;  // of all pieces
   page* pages_ = nullptr;
   std::size_t page_mask_ = 0;
-  unsigned char* marked_ = nullptr;  // by entity
+  unsigned char* marked_ = nullptr;            // by entity
   const std::uint64_t** marked_by_ = nullptr;  // by entity: the word that marked it
   const std::uint64_t* at_ = nullptr;          // that is being read
-  unsigned char* live_ = nullptr;    // by unit
+  unsigned char* live_ = nullptr;              // by unit
   std::uint32_t* to_read_ = nullptr;
   std::size_t to_read_count_ = 0;
   std::uint32_t* first_sleeper_ = nullptr;  // by entity, number plus 1
   sleeper* sleepers_ = nullptr;
   std::size_t sleeper_count_ = 0;
-  std::uintptr_t stacks_first_ = 0;  // of all stacks and blocks of goroutines, to look no closer at other words
+  std::uintptr_t stacks_first_ =
+      0;  // of all stacks and blocks of goroutines, to look no closer at other words
   std::uintptr_t stacks_span_ = 0;
   std::size_t words_read_ = 0;
   std::size_t marked_count_ = 0;

@@ -6,8 +6,8 @@
 #include "sched/goroutines.hpp"
 #include "sched/machine.hpp"
 
-#include <algorithm>
 #include <sys/syscall.h>
+#include <algorithm>
 
 #if defined(GORO_ASAN)
 extern "C" void __asan_get_shadow_mapping(std::size_t* scale, std::size_t* offset);
@@ -37,6 +37,7 @@ void proof_roots::show_stack(std::uintptr_t sp, proof_marker& to) noexcept {
 
 void proof_roots::show_threads(proof_marker& to) noexcept {
   for (const stopped_thread& t : world_) {
+    if (is_idle(t)) continue;
     to.words(t.registers, t.registers + t.register_words);
     show_stack(t.sp, to);
   }
@@ -57,7 +58,8 @@ void proof_roots::show_goroutines(proof_marker& to) noexcept {
     const auto is_in = [&](std::uintptr_t sp) { return sp >= slot && sp < last; };
     // A thread that runs on it has shown it. One that is in no thread's hands goes on where it says; anything
     // else is rare (in a signal's handler on another stack, on its way from or to its stack), and all counts.
-    if (is_in(sp_) || std::any_of(world_.begin(), world_.end(), [&](const stopped_thread& t) { return is_in(t.sp); }))
+    if (is_in(sp_) ||
+        std::any_of(world_.begin(), world_.end(), [&](const stopped_thread& t) { return is_in(t.sp); }))
       continue;
     const saved_context* const context = g->context;
     const bool rests = state == goroutine_state::runnable && context != nullptr && is_in(number(context->sp));
@@ -84,15 +86,23 @@ void proof_roots::add_dead_stacks() noexcept {
   if (world_.count() > many_machines) return;
   for (const machine* m = newest_machine(); m != nullptr; m = m->older) {
     const int tid = m->tid.load(std::memory_order_relaxed);
-    std::uintptr_t sp = tid == 0 ? 0 : sp_of(tid);
+    const std::uintptr_t sp = tid == 0 ? 0 : sp_of(tid);
     if (sp == 0 || m->own_bottom == nullptr) continue;
-    if (region_of(sp) != nullptr) {  // it runs a goroutine: its own stack rests
-      if (m->own_context == nullptr) continue;
-      sp = number(m->own_context->sp);
-    }
     const std::uintptr_t bottom = number(m->own_bottom);
-    if (sp - bottom < m->own_size) add_hole(bottom, sp - red_zone);
+    const bool is_home = sp - bottom < m->own_size;
+    if (region_of(sp) != nullptr || (is_home && m->idle))
+      add_hole(bottom, std::min(number(m->own_top), bottom + m->own_size));
+    else if (is_home)
+      add_hole(bottom, sp - red_zone);
   }
+}
+
+bool proof_roots::is_idle(const stopped_thread& t) const noexcept {
+  if (world_.count() > many_machines) return false;
+  for (const machine* m = newest_machine(); m != nullptr; m = m->older)
+    if (m->tid.load(std::memory_order_relaxed) == t.tid)
+      return m->idle && t.sp - number(m->own_bottom) < m->own_size;
+  return false;
 }
 
 bool proof_roots::find_holes(const proof_marker& marker) noexcept {
@@ -105,10 +115,12 @@ bool proof_roots::find_holes(const proof_marker& marker) noexcept {
   add_hole(memory_.first(), memory_.last());
   add_hole(number(block_at(0)), number(block_at(block_count())));
   const stack_region* regions[most_stack_regions];
-  for (std::size_t i = 0, n = stack_regions(regions); i != n; ++i) add_hole(regions[i]->first(), regions[i]->last());
+  for (std::size_t i = 0, n = stack_regions(regions); i != n; ++i)
+    add_hole(regions[i]->first(), regions[i]->last());
   for (std::size_t i = 0; i != waits_.heap_array_count(); ++i)
     add_hole(waits_.heap_arrays()[i].first, waits_.heap_arrays()[i].last);
-  for (std::size_t i = 0; i != marker.piece_count(); ++i) add_hole(marker.pieces()[i].first, marker.pieces()[i].last);
+  for (std::size_t i = 0; i != marker.piece_count(); ++i)
+    add_hole(marker.pieces()[i].first, marker.pieces()[i].last);
 #if defined(GORO_ASAN)
   std::size_t scale = 0;
   std::size_t offset = 0;

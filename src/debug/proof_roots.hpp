@@ -6,6 +6,8 @@
 //   blocks of goroutines    of those awake, closure and locals are shown; the rest is the runtime's
 //   dead parts of stacks    below the stack pointer: of the main thread, the caller and the runtime's threads, whose
 //                           bounds are known; other threads' stacks count as a whole
+//   the runtime's own       what a thread of the runtime has on its own stack while it runs a goroutine or is idle,
+//                           and in its registers while it is idle: no user's code is under way there
 //   timers' heaps           hold stale items: those that are armed are shown
 //   the proof's own memory
 //
@@ -41,6 +43,7 @@ class proof_roots {
   }
   void add_dead_stacks() noexcept;
   std::uintptr_t sp_of(int tid) const noexcept;
+  bool is_idle(const stopped_thread& t) const noexcept;
   bool show_open_memory(proof_marker& to) noexcept;
 
   scratch& memory_;

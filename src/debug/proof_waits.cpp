@@ -22,6 +22,7 @@ namespace goro::detail {
 
 namespace {
 
+constexpr std::uintptr_t entry_words = 16;      // at a stack's end: what goro_detail_entry was told
 constexpr std::uint32_t occupied = UINT32_MAX;  // in unit_of_block_: a thread runs on its stack
 
 // What kind of thing park was told of. A wait on `other` counts as one that may end.
@@ -34,7 +35,8 @@ thing thing_of(wait_reason why, const void* on) noexcept {
     case wait_reason::select: return on == nullptr ? thing::nothing : thing::channel;
     case wait_reason::select_no_cases:
     case wait_reason::chan_send_nil:
-    case wait_reason::chan_receive_nil: return on == nullptr ? thing::nothing : thing::other;  // else: a context
+    case wait_reason::chan_receive_nil:
+      return on == nullptr ? thing::nothing : thing::other;  // else: a context
     case wait_reason::mutex:
     case wait_reason::rw_mutex_read:
     case wait_reason::rw_mutex_write:
@@ -94,7 +96,8 @@ bool copy(const memory_map& map, std::uintptr_t from, copied<T>& to) noexcept {
 }  // namespace
 
 std::uint32_t proof_waits::unit_of(const goroutine* g) const noexcept {
-  const std::uintptr_t offset = reinterpret_cast<std::uintptr_t>(g) - reinterpret_cast<std::uintptr_t>(block_at(0));
+  const std::uintptr_t offset =
+      reinterpret_cast<std::uintptr_t>(g) - reinterpret_cast<std::uintptr_t>(block_at(0));
   if (offset % sizeof(goroutine) != 0 || offset / sizeof(goroutine) >= blocks_) return no_entity;
   const std::uint32_t n = unit_of_block_[offset / sizeof(goroutine)];
   return n == 0 || n == occupied ? no_entity : n - 1;
@@ -114,6 +117,13 @@ GORO_BARE std::uint32_t proof_waits::unit_at(std::uintptr_t address) const noexc
   return u == no_entity || address < units_[u].first || address >= units_[u].last ? no_entity : u;
 }
 
+GORO_BARE std::uint32_t proof_waits::unit_referred_to(std::uintptr_t address) const noexcept {
+  const std::uint32_t u = unit_at(address);
+  if (u == no_entity) return u;
+  const unit& found = units_[u];
+  return address < found.users || address >= found.last - entry_words ? no_entity : u;
+}
+
 // ---- who is parked
 
 void proof_waits::add_unit(goroutine* g) noexcept {
@@ -130,6 +140,7 @@ void proof_waits::add_unit(goroutine* g) noexcept {
   u.id = g->id;
   u.first = first;
   u.last = last;
+  u.users = reinterpret_cast<std::uintptr_t>(context) + sizeof(stopped_context);
   const std::uint8_t flags = g->flags.load(std::memory_order_relaxed);
   if ((flags & flag_big_closure) != 0) {
     const auto* const closure = reinterpret_cast<const big_closure*>(g->closure);
@@ -157,8 +168,9 @@ bool proof_waits::collect() noexcept {
   }
   for (std::size_t i = 0; i != blocks_; ++i) {
     goroutine* const g = block_at(i);
-    if (g->state.load(std::memory_order_relaxed) == goroutine_state::parked && g->off_stack.load(std::memory_order_relaxed) == 1 &&
-        g->waking.load(std::memory_order_relaxed) == 0 && unit_of_block_[i] == 0)
+    if (g->state.load(std::memory_order_relaxed) == goroutine_state::parked &&
+        g->off_stack.load(std::memory_order_relaxed) == 1 && g->waking.load(std::memory_order_relaxed) == 0 &&
+        unit_of_block_[i] == 0)
       add_unit(g);
   }
   return true;
@@ -180,12 +192,13 @@ bool proof_waits::look_at_timers(bool& steady) noexcept {
   arrays_ = memory_.take_array<address_range>(2 * heaps + 1);
   if (armed_ == nullptr || arrays_ == nullptr) return false;
   for (std::size_t i = 0; i != heaps; ++i) {
-    (void)processor_at(static_cast<int>(i))->timers.look(
-        [this](timer_node* node) { armed_[armed_count_++] = reinterpret_cast<std::uintptr_t>(node); },
-        [this](const void* array, std::size_t bytes) {
-          const auto first = reinterpret_cast<std::uintptr_t>(array);
-          if (bytes != 0) arrays_[array_count_++] = {first, first + bytes};
-        });
+    (void)processor_at(static_cast<int>(i))
+        ->timers.look(
+            [this](timer_node* node) { armed_[armed_count_++] = reinterpret_cast<std::uintptr_t>(node); },
+            [this](const void* array, std::size_t bytes) {
+              const auto first = reinterpret_cast<std::uintptr_t>(array);
+              if (bytes != 0) arrays_[array_count_++] = {first, first + bytes};
+            });
   }
   for (std::size_t i = 0; i != armed_count_; ++i)
     if (const std::uint32_t u = unit_at(armed_[i]); u != no_entity) units_[u].is = verdict::live;
@@ -204,6 +217,7 @@ void proof_waits::walk_waiters(std::uintptr_t at, const void* on) noexcept {
     if (u != no_entity && units_[u].on == on && at >= units_[u].first && at < units_[u].last &&
         w->by() == woken::nobody) {
       units_[u].found = true;
+      units_[u].users = at + sizeof(waiter);
       if (w->has_canceller) units_[u].is = verdict::live;
     }
     at = reinterpret_cast<std::uintptr_t>(w->next);
@@ -216,9 +230,11 @@ void proof_waits::walk_channel_queue(std::uintptr_t at, std::uintptr_t channel) 
     if (!copy(map_, at, w) || !w->linked) return;
     ++waiters_seen_;
     const std::uint32_t u = w->who.as_thread() != nullptr ? no_entity : unit_of(w->who.as_goroutine());
+    const std::uintptr_t end = at + sizeof(chan_waiter);
     at = reinterpret_cast<std::uintptr_t>(w->next);
     if (u == no_entity || reinterpret_cast<std::uintptr_t>(units_[u].on) != channel) continue;
     unit& found = units_[u];
+    if (end > found.users && end < found.last) found.users = end;
     const bool selects = found.why == wait_reason::select;
     if (w->claim == nullptr) {
       found.found = !selects;
@@ -267,8 +283,8 @@ void proof_waits::look_at(const unit& one) noexcept {
   }
 }
 
-void proof_waits::add_object(std::uintptr_t first, std::size_t bytes) noexcept {
-  if (object_count_ != object_room_) objects_[object_count_++] = {first, first + bytes};
+void proof_waits::add_object(std::uintptr_t first, std::size_t bytes, std::size_t end) noexcept {
+  if (object_count_ != object_room_) objects_[object_count_++] = {first, first + bytes, first + end};
 }
 
 void proof_waits::add_channel(std::uintptr_t channel) noexcept {
@@ -276,7 +292,9 @@ void proof_waits::add_channel(std::uintptr_t channel) noexcept {
   copied<element_type> element;
   if (!copy(map_, channel, c) || !copy(map_, reinterpret_cast<std::uintptr_t>(c->element), element)) return;
   const std::size_t front = reinterpret_cast<std::uintptr_t>(c->buffer) - channel;
-  add_object(channel, front + (c->unbounded ? 0 : c->capacity * element->size));
+  const std::size_t all = front + (c->unbounded ? 0 : c->capacity * element->size);
+  // Users' code sees the buffer only while it moves values there; bytes are moved without it.
+  add_object(channel, all, c->how == transfer::table ? all : front);
 }
 
 // The blocks of those things of which somebody was found asleep: so they are there.
@@ -294,9 +312,12 @@ bool proof_waits::add_objects() noexcept {
     if (thing_of(u.why, u.on) == thing::channel)
       for_each_waker(u, [this](std::uintptr_t channel) { add_channel(channel); });
     else if (u.why == wait_reason::future)
-      add_object(reinterpret_cast<std::uintptr_t>(u.on), look_at_future(static_cast<const future_core*>(u.on)).block);
+      add_object(reinterpret_cast<std::uintptr_t>(u.on),
+                 look_at_future(static_cast<const future_core*>(u.on)).block,
+                 future_core_size);  // there is no value yet
   });
-  std::sort(objects_, objects_ + object_count_, [](const object& a, const object& b) { return a.first < b.first; });
+  std::sort(objects_, objects_ + object_count_,
+            [](const object& a, const object& b) { return a.first < b.first; });
   const object* const end = std::unique(objects_, objects_ + object_count_,
                                         [](const object& a, const object& b) { return a.first == b.first; });
   object_count_ = static_cast<std::uint32_t>(end - objects_);

@@ -46,12 +46,16 @@ class proof_waits {
   // The unit of the goroutine in this block, or of the one whose stack or closure this address lies in.
   std::uint32_t unit_of(const goroutine* g) const noexcept;
   std::uint32_t unit_at(std::uintptr_t address) const noexcept;
+  // The same, if the address is a reference. One into the frames of the wait itself is not: only goro has it, in
+  // queues and left over on the stacks of those who woke that goroutine before.
+  std::uint32_t unit_referred_to(std::uintptr_t address) const noexcept;
 
   // Shows each address whose memory, once marked, lets `u` be woken. `u` is `waiting`.
   template <class F>
   void for_each_waker(const unit& u, F&& show) const noexcept {
     if (u.channels != nullptr) {
-      for (std::uint32_t i = 0; i != u.channel_count; ++i) show(reinterpret_cast<std::uintptr_t>(u.channels[i]));
+      for (std::uint32_t i = 0; i != u.channel_count; ++i)
+        show(reinterpret_cast<std::uintptr_t>(u.channels[i]));
     } else if (u.on != nullptr) {
       show(reinterpret_cast<std::uintptr_t>(u.on));
     }
@@ -73,7 +77,7 @@ class proof_waits {
   void walk_channel_queue(std::uintptr_t waiter, std::uintptr_t channel) noexcept;
   void walk_waiters(std::uintptr_t waiter, const void* on) noexcept;
   void add_channel(std::uintptr_t channel) noexcept;
-  void add_object(std::uintptr_t first, std::size_t bytes) noexcept;
+  void add_object(std::uintptr_t first, std::size_t bytes, std::size_t end) noexcept;
   bool add_objects() noexcept;
 
   scratch& memory_;

@@ -4,9 +4,9 @@
 // when touched. It is known by its bounds, so a scan of memory can leave it out.
 #pragma once
 
+#include <sys/mman.h>
 #include <cstddef>
 #include <cstdint>
-#include <sys/mman.h>
 
 namespace goro::detail {
 
@@ -15,7 +15,8 @@ class scratch {
   // Reserves what the kernel gives, halving. ok(): it gave something.
   explicit scratch(std::size_t most) noexcept {
     for (std::size_t size = most; size >= std::size_t{16} << 20; size /= 2) {
-      void* const p = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      void* const p =
+          mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (p == MAP_FAILED) continue;
       base_ = reinterpret_cast<std::uintptr_t>(p);
       size_ = size;

@@ -18,10 +18,6 @@
 
 #include "debug/raw_call.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <ctime>
 #include <elf.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -32,6 +28,10 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
 
 #if defined(__x86_64__)
 #include <sys/user.h>
@@ -123,8 +123,9 @@ GORO_BARE bool stopped_world::attach(int tasks, int tid, bool& any) noexcept {
   if (const long e = raw_call(SYS_ptrace, PTRACE_SEIZE, tid, 0, 0); e < 0) {
     if (e == -ESRCH) return true;  // it has ended
     if (const char state = state_of(tasks, tid); state == 'Z' || state == 'X' || state == 0) return true;
-    return fail("the kernel does not let goro look at its own threads (ptrace): is a debugger or strace at work?",
-                static_cast<int>(-e));
+    return fail(
+        "the kernel does not let goro look at its own threads (ptrace): is a debugger or strace at work?",
+        static_cast<int>(-e));
   }
   threads_[count_++] = {tid, 0, 0, nullptr, 0};
   any = true;
@@ -161,7 +162,8 @@ GORO_BARE bool stopped_world::read_registers(stopped_thread& t) noexcept {
   for (const long set : sets) {
     iovec part{buffer + used, sizeof buffer - used};
     long e = raw_call(SYS_ptrace, PTRACE_GETREGSET, t.tid, set, as_argument(&part));
-    if (e < 0 && used != 0) e = raw_call(SYS_ptrace, PTRACE_GETREGSET, t.tid, second_choice, as_argument(&part));
+    if (e < 0 && used != 0)
+      e = raw_call(SYS_ptrace, PTRACE_GETREGSET, t.tid, second_choice, as_argument(&part));
     if (e < 0) return fail("a thread's registers cannot be read", static_cast<int>(-e));
     if (used == 0) {
 #if defined(__x86_64__)
@@ -188,7 +190,8 @@ GORO_BARE bool stopped_world::await_stops(std::size_t from, std::int64_t until) 
     int status = 0;
     const long got = raw_call(SYS_wait4, threads_[i].tid, as_argument(&status), WNOHANG | clone_all, 0);
     if (got == 0 || got == -EINTR) {
-      if (now_raw() > until) return fail("a thread did not stop in time; it may be in an uninterruptible system call", 0);
+      if (now_raw() > until)
+        return fail("a thread did not stop in time; it may be in an uninterruptible system call", 0);
       pause_raw(20'000);
       continue;
     }
@@ -280,7 +283,8 @@ bool stopped_world::stop(std::int64_t limit) noexcept {
     close(yama);
   }
   // No signal at its end: whoever waits for children of his own does not see it.
-  helper_ = clone(&helper_main, stack + helper_stack_size, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED, this);
+  helper_ = clone(&helper_main, stack + helper_stack_size, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_UNTRACED,
+                  this);
   if (helper_ < 0) {
     const int error = errno;
     helper_ = 0;
@@ -298,7 +302,8 @@ bool stopped_world::stop(std::int64_t limit) noexcept {
 
 bool stopped_world::resume() noexcept {
   if (tasks_ < 0) return false;
-  const bool was_stopped = __atomic_load_n(&phase_, __ATOMIC_ACQUIRE) == static_cast<std::uint32_t>(phase::stopped);
+  const bool was_stopped =
+      __atomic_load_n(&phase_, __ATOMIC_ACQUIRE) == static_cast<std::uint32_t>(phase::stopped);
   if (was_stopped) {
     store_and_wake(&command_, 2);
     (void)await_phase(phase::stopped);

@@ -16,9 +16,9 @@
 
 #include "debug/scratch.hpp"
 
+#include <sys/types.h>
 #include <cstddef>
 #include <cstdint>
-#include <sys/types.h>
 
 namespace goro::detail {
 

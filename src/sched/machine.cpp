@@ -14,6 +14,7 @@
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
@@ -22,6 +23,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <unwind.h>
 
 namespace goro::detail {
 
@@ -68,6 +70,7 @@ GORO_NO_TSAN [[gnu::noinline]] void execute(machine* m, goroutine* g) noexcept {
   saved_context here;
   m->own_context = on_this_stack(&here);
   switch_to(g, &here, &m->own_fake_stack);
+  forget_registers();
   sanitizer::arrive(m->own_fake_stack);
   m->settle();
 }
@@ -135,6 +138,19 @@ GORO_NO_TSAN void machine_loop(machine* m) noexcept {
   }
 }
 
+// Where the outermost frame of this thread begins, which is the C library's: what it saved of the registers of who
+// made the thread lies there too.
+const void* top_of_frames() noexcept {
+  std::uintptr_t top = 0;
+  (void)_Unwind_Backtrace(
+      [](_Unwind_Context* frame, void* highest) {
+        *static_cast<std::uintptr_t*>(highest) = std::max<std::uintptr_t>(*static_cast<std::uintptr_t*>(highest), _Unwind_GetCFA(frame));
+        return _URC_NO_REASON;
+      },
+      &top);
+  return reinterpret_cast<const void*>(top);
+}
+
 void* thread_main(void* argument) noexcept {
   auto* const m = static_cast<machine*>(argument);
   this_thread_is = m;
@@ -148,6 +164,7 @@ void* thread_main(void* argument) noexcept {
     pthread_attr_getstack(&attributes, &bottom, &m->own_size);
     pthread_attr_destroy(&attributes);
   }
+  m->own_top = top_of_frames();
   m->own_bottom = bottom;
   m->tid.store(static_cast<int>(syscall(SYS_gettid)), std::memory_order_release);  // with bounds that are its own
   void* const signal_stack = install_signal_stack();

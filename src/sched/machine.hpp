@@ -42,6 +42,7 @@ struct alignas(128) machine {
   saved_context* own_context = nullptr;  // where the M's stack goes on
   const void* own_bottom = nullptr;   // of the thread's own stack: for AddressSanitizer and proofs
   std::size_t own_size = 0;
+  const void* own_top = nullptr;      // above all frames of the loop on it, below what the C library keeps there
   void* own_fake_stack = nullptr;
   void* own_fiber = nullptr;          // ThreadSanitizer's
   void* dead_fiber = nullptr;

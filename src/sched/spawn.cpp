@@ -113,9 +113,9 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
   try {
     if (options != nullptr) apply(g, *options);
     if (size > inline_closure_size || align > 8) {
-      // One byte more, so that an address one past the closure's end is none of the allocator's (big_closure).
-      place.storage = align > alignof(std::max_align_t) ? ::operator new(size + 1, std::align_val_t{align})
-                                                        : ::operator new(size + 1);
+      // A little more, so that an address one past the closure's end is none of the allocator's (big_closure).
+      place.storage = align > alignof(std::max_align_t) ? ::operator new(size + 16, std::align_val_t{align})
+                                                        : ::operator new(size + 16);
       auto* const where = reinterpret_cast<big_closure*>(g->closure);
       *where = {place.storage, size};
       g->flags.store(g->flags.load(std::memory_order_relaxed) | flag_big_closure, std::memory_order_relaxed);
