@@ -58,6 +58,9 @@ function(goro_room room)
   if(sources MATCHES "\\.S(;|$)")
     enable_language(ASM)
   endif()
+  if(EXISTS ${folder}/goro_gdb.py)  # gdb_layout.cpp has it in it
+    set_source_files_properties(${folder}/gdb_layout.cpp PROPERTIES OBJECT_DEPENDS ${folder}/goro_gdb.py)
+  endif()
 
   set(name goro_${room})
   if(room IN_LIST goro_library_rooms)

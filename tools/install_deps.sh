@@ -13,7 +13,7 @@ network="libc-ares-dev liburing-dev libssl-dev libboost1.81-dev"  # goro::net, g
 useful="ninja-build ccache"  # quicker builds; CMake takes them if they are there
 case "${1:-test}" in
   demo|compare) useful="$useful $network" ;;
-  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 $network" ;;
+  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb $network" ;;
   clang) needed="$needed libgtest-dev libgmock-dev clang" useful="$useful $network" ;;
   *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, compare or clang" >&2; exit 2 ;;
 esac

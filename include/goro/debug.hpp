@@ -24,6 +24,8 @@
 // asked for before, what addr2line needs to read the program's debug information.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <iosfwd>
 #include <vector>
 
@@ -59,5 +61,34 @@ enum class sigquit { end, go_on };
 //
 // Throws   std::system_error if there is no thread or descriptor to be had.
 GORO_API void install_sigquit_dump(sigquit then = sigquit::end);
+
+struct pin {
+  std::vector<stack_frame> stack;  // of the goroutine, at its first operation of goro after the call
+  std::size_t count = 0;
+  duration total{};
+  duration longest{};
+};
+
+// Calls that blocked their thread in the kernel, not announced by goro::blocking, while others waited to run, and so
+// long that the monitor had to take the processor away: where, how often and for how long, the costliest first.
+// Inside goro::blocking they would have cost nobody anything. The stack is not that of the call itself but of what
+// the goroutine did next: the function that called is on it, or has just returned. One entry without a stack is the
+// sum of those that found no room. SIGQUIT's dump ends with them.
+//
+// Throws   std::bad_alloc.
+// Cost     none until a processor is lost; then 3 us for that goroutine.
+GORO_API std::vector<pin> pins();
+
+namespace detail {
+
+// What gdb reads of a process or a core file, by name: an address, or a number. Ends with a null name.
+struct layout_entry {
+  const char* name;
+  const void* address;  // null: it is a number
+  std::uint64_t number;
+};
+extern GORO_API const layout_entry gdb_layout[];
+
+}  // namespace detail
 
 }  // namespace goro

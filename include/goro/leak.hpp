@@ -104,6 +104,25 @@ class family {
 // Throws   std::bad_alloc.
 [[nodiscard]] GORO_API std::vector<goroutine_info> old(duration at_least);
 
+struct proof_options {
+  duration stop_limit = std::chrono::seconds(1);  // for all threads to stop
+};
+
+struct proof {
+  std::vector<goroutine_info> leaked;  // by rising id; daemons left out
+  std::string unavailable;             // why there is no proof; empty: there is one
+  std::size_t parked = 0;              // goroutines that were looked at
+  std::size_t waits = 0;               // … and waits, in queues
+  std::size_t threads = 0;             // stopped
+  std::size_t words = 0;               // of memory read
+  duration stopped{};                  // for how long they stood still
+};
+
+// Goroutines that nothing can ever wake again, though the program runs on: each is parked on something that no
+// thread, timer or other goroutine can get at any more, except for others that are stuck in the same way.
+[[nodiscard]] GORO_API proof prove(const proof_options& how = {});
+[[nodiscard]] GORO_API std::vector<goroutine_info> proven();
+
 struct site {
   stack_frame created_at;  // the line that called go
   std::size_t count = 0;   // goroutines now, daemons and the caller left out

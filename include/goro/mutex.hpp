@@ -58,7 +58,7 @@ class mutex {
     if (!take_unused()) [[unlikely]] {
       lock_slow();
     } else if (detail::locks_are_watched) [[unlikely]] {  // asked behind the locked instruction, which waits for loads
-      tell_got();
+      tell_got(false);
     }
   }
 
@@ -68,7 +68,7 @@ class mutex {
   bool try_lock() {
     if (!take_unused()) return false;
     if (detail::locks_are_watched) [[unlikely]]
-      tell_got();
+      tell_got(true);
     return true;
   }
 
@@ -115,11 +115,12 @@ class mutex {
   static constexpr std::uint32_t waiting = 2;   // the list is not empty
   static constexpr std::uint32_t woken = 4;     // one of those who waited is on its way
   static constexpr std::uint32_t starving = 8;  // unlock hands over
+  static constexpr std::uint32_t tag = ~15u;    // whose lock this is for who watches locks; else 0
 
   // If it is free, whoever else may be on its way. What it sets is set already if it is not.
   bool take_unused() noexcept { return (__atomic_fetch_or(&word_, locked, __ATOMIC_ACQUIRE) & locked) == 0; }
   GORO_API void lock_slow();
-  GORO_API void tell_got() noexcept;
+  GORO_API void tell_got(bool limited) noexcept;
   GORO_API void unlock_slow();
   GORO_API bool lock_within(std::int64_t d);
   GORO_API bool lock_before(std::int64_t deadline);

@@ -23,6 +23,7 @@
 #include <goro/detail/canceller.hpp>
 #include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
+#include <goro/detail/lock_watch.hpp>
 #include <goro/go.hpp>
 
 namespace goro {
@@ -87,8 +88,16 @@ template <class F, class... Args>
               args = std::tuple<std::decay_t<Args>...>(std::forward<Args>(args)...)]() mutable {
       struct at_end {
         countdown& count;
-        ~at_end() { count.add(-1); }
-      } const counted_until_here{count};
+        explicit at_end(countdown& c) noexcept : count(c) {
+          if (locks_are_watched) [[unlikely]]
+            tell_counted(&count);
+        }
+        ~at_end() {
+          if (locks_are_watched) [[unlikely]]
+            tell_uncounted(&count);
+          count.add(-1);
+        }
+      } const counted_until_here(count);
       try {
         const auto run = [](std::decay_t<F> own, std::tuple<std::decay_t<Args>...> own_args) {
           std::apply(std::move(own), std::move(own_args));

@@ -58,6 +58,14 @@ class heap {
     return {entries_[i].when, item_[entries_[i].handle]};
   }
 
+  [[nodiscard]] std::uint32_t kept_room() const noexcept { return kept_; }
+  // Shows each array that it has: for who must know what is stale in them.
+  template <class F>
+  void each_array(F&& show) const noexcept {
+    show(static_cast<const void*>(entries_), capacity_ * sizeof(entry));
+    show(static_cast<const void*>(item_), capacity_ * sizeof(T*));
+  }
+
   void push(std::int64_t when, T* item) {
     GORO_ASSERT(item->heap_index == heap_none);
     if (size_ + kept_ >= capacity_) grow();

@@ -65,9 +65,11 @@ constexpr bool acyclic() {
 }
 static_assert(acyclic(), "the edges contain a cycle");
 
+// The complement of the lock's address: what is left here after the lock is no reference to what it lies in, for
+// who looks through memory for such (debug/proof.cpp).
 struct held_lock {
   lock_rank rank;
-  const void* where;
+  std::uintptr_t hidden;
 };
 
 // Per thread, not per goroutine: no goroutine parks with a lock, except for the one that its successor
@@ -79,20 +81,21 @@ thread_local int held_count = 0;
 thread_local int unnoted_count = 0;
 
 std::uintptr_t address(const void* where) noexcept { return reinterpret_cast<std::uintptr_t>(where); }
+const void* where_is(const held_lock& h) noexcept { return reinterpret_cast<const void*>(~h.hidden); }
 
 }  // namespace
 
 void check_rank(lock_rank rank, const void* where) noexcept {
   for (int i = 0; i < held_count; ++i) {
     const held_lock& h = held[i];
-    const bool fits = h.rank == rank ? rank == lock_rank::hchan && address(h.where) < address(where)
+    const bool fits = h.rank == rank ? rank == lock_rank::hchan && ~h.hidden < address(where)
                                      : (after[static_cast<std::size_t>(h.rank)] >>
                                             static_cast<unsigned>(rank) & 1u) != 0;
     if (fits) continue;
     fatal_text text;
     text << "goro: lock: rank " << names[static_cast<std::size_t>(rank)] << " (" << hex(where)
          << ") taken while this thread holds rank " << names[static_cast<std::size_t>(h.rank)] << " ("
-         << hex(h.where) << "); take them the other way round, or add the edge to base/lock_rank.cpp\n";
+         << hex(where_is(h)) << "); take them the other way round, or add the edge to base/lock_rank.cpp\n";
     text.write();
     __builtin_abort();
   }
@@ -102,12 +105,12 @@ void note_locked(lock_rank rank, const void* where) noexcept {
   if (held_count == most_held)
     ++unnoted_count;
   else
-    held[held_count++] = {rank, where};
+    held[held_count++] = {rank, ~address(where)};
 }
 
 void note_unlocked(lock_rank rank, const void* where) noexcept {
   for (int i = held_count; i-- > 0;) {  // most often the last one
-    if (held[i].where != where || held[i].rank != rank) continue;
+    if (held[i].hidden != ~address(where) || held[i].rank != rank) continue;
     for (int j = i + 1; j < held_count; ++j) held[j - 1] = held[j];
     --held_count;
     return;

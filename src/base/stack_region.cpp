@@ -41,6 +41,7 @@ bool stack_region::reserve(unsigned shift, std::size_t slots) noexcept {
     }
     const std::uintptr_t base = (reinterpret_cast<std::uintptr_t>(raw) + size - 1) & ~(size - 1);
     madvise(reinterpret_cast<void*>(base), slots * size, MADV_NOHUGEPAGE);  // else a stack is 2 MiB resident
+    madvise(reinterpret_cast<void*>(base), slots * size, MADV_DONTDUMP);  // see put_in_cores
     hot_ = static_cast<std::uint32_t*>(numbers);
     cold_ = hot_ + slots;
     shift_ = shift;
@@ -73,6 +74,7 @@ std::size_t stack_region::take_fresh(stack_header** out, std::size_t n) noexcept
   if (n != 0 && !guard(fresh_, n)) n = 0;
   if (n == 0) return 0;
   populate(fresh_, n);
+  put_in_cores(fresh_ + n);
   for (std::size_t i = 0; i != n; ++i) {
     // The lowest slot number last in the array's order of use: callers pop from the end.
     stack_header* const h = new (header_of(fresh_ + n - 1 - i)) stack_header;
@@ -83,6 +85,14 @@ std::size_t stack_region::take_fresh(stack_header** out, std::size_t n) noexcept
   }
   fresh_ += n;
   return n;
+}
+
+// Core files have the slots that were ever used, and not the rest of the reservation: the kernel looks at each of its
+// pages one by one, which takes minutes. In doubling steps, since each is a kernel call.
+void stack_region::put_in_cores(std::size_t slots) noexcept {
+  if (slots <= in_cores_) return;
+  in_cores_ = std::min(capacity_, std::max<std::size_t>({slots, 2 * in_cores_, 64}));
+  (void)madvise(reinterpret_cast<void*>(base()), in_cores_ << shift_, MADV_DODUMP);
 }
 
 void stack_region::give(stack_header* const* in, std::size_t n) noexcept {
@@ -148,6 +158,15 @@ stack_region* region_of(std::uintptr_t sp) noexcept {
     if (region.contains(sp)) return &region;
   }
   return nullptr;
+}
+
+std::size_t stack_regions(const stack_region** out) noexcept {
+  static_assert(1 + std::size(other_stacks) <= most_stack_regions);
+  std::size_t n = 0;
+  if (default_stacks.reserved()) out[n++] = &default_stacks;
+  for (unsigned mask = other_mask.load(std::memory_order_acquire); mask != 0; mask &= mask - 1)  // P1
+    out[n++] = &other_stacks[__builtin_ctz(mask)];
+  return n;
 }
 
 }  // namespace goro::detail

@@ -60,6 +60,8 @@ class stack_region {
   }
   std::uintptr_t slot_start(std::uintptr_t sp) const noexcept { return sp & ~((std::uintptr_t{1} << shift_) - 1); }
   unsigned shift() const noexcept { return shift_; }
+  std::uintptr_t first() const noexcept { return base(); }
+  std::uintptr_t last() const noexcept { return base() + span_.load(std::memory_order_acquire); }  // P1
   bool reserved() const noexcept { return span_.load(std::memory_order_relaxed) != 0; }
 
   // Up to n stacks, the warmest first; returns how many.
@@ -78,6 +80,7 @@ class stack_region {
   std::uintptr_t base() const noexcept { return base_.load(std::memory_order_relaxed); }
   bool guard(std::size_t first, std::size_t n) noexcept;
   void populate(std::size_t first, std::size_t n) noexcept;
+  void put_in_cores(std::size_t slots) noexcept;
   stack_header* header_of(std::size_t slot) const noexcept { return header_at(base() + (slot << shift_)); }
   std::size_t slot_of(const stack_header* h) const noexcept {
     return (reinterpret_cast<std::uintptr_t>(h) - base()) >> shift_;
@@ -92,6 +95,7 @@ class stack_region {
   std::size_t hot_count_ = 0;
   std::size_t cold_count_ = 0;
   std::size_t fresh_ = 0;
+  std::size_t in_cores_ = 0;       // slots; under lock_
   std::size_t low_water_ = 0;
   spin_lock lock_;
 };
@@ -103,6 +107,10 @@ extern constinit stack_region default_stacks;
 stack_region* stacks_of_size(std::size_t bytes) noexcept;
 // The region that holds `sp`, the default one included. Null: a thread's own stack.
 stack_region* region_of(std::uintptr_t sp) noexcept;
+
+// All regions that are reserved, the default one first; `out` has room for most_stack_regions. Returns how many.
+inline constexpr std::size_t most_stack_regions = 18;
+std::size_t stack_regions(const stack_region** out) noexcept;
 
 // The highest address that a stack may use: frames start here and grow down.
 inline void* stack_top(stack_header* h) noexcept { return h; }

@@ -46,6 +46,7 @@ class claim_canceller : private cancel_node {
   claim_canceller(wait_claim& claim, task owner, canceller* by) noexcept
       : claim_(claim), owner_(owner), by_(by) {
     cancelled = &broken;
+    claim.also = by;
   }
   claim_canceller(const claim_canceller&) = delete;
   claim_canceller& operator=(const claim_canceller&) = delete;

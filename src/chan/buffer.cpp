@@ -63,7 +63,9 @@ hchan* make(const element_type& element, std::size_t capacity, std::size_t extra
     throw std::length_error("goro: make_chan: no memory could hold a capacity of " +
                             std::to_string(capacity) + " elements of " + std::to_string(element.size) +
                             " bytes; ask for less, or for goro::unbounded, which grows as needed");
-  void* const block = allocate(front + bytes, align);
+  // A little more behind elements that users' code may have addresses of: what the allocator keeps of where the
+  // block ends is then in none of them (debug/proof_waits.cpp).
+  void* const block = allocate(front + bytes + (element.bitwise ? 0 : 16), align);
   hchan* const c = ::new (block) hchan;
   c->capacity = capacity;
   c->buffer = static_cast<unsigned char*>(block) + front;

@@ -188,6 +188,8 @@ bool selection::wait(locked_channels& locks, select_choice& choice) {
     selection& of;
     ~at_end() { of.end_waiters(); }
   } const at_end{*this};
+  claim.channels = static_cast<std::uint32_t>(distinct_);
+  claim.also = channels_;
   timer.start(deadline_);
   enqueue(claim);
   locks.unlock();

@@ -52,7 +52,7 @@ op_status wait_for_limit(task self, wait_reason why, std::int64_t deadline, canc
   claim_canceller breaker(claim, self, cancel);
   timer.start(deadline);
   if (!breaker.start() && claim.win(wait_claim::by_owner)) return op_status::canceled;
-  park(self, why, nullptr);
+  park(self, why, cancel);  // null: only time can end it
   return broken_by(claim);
 }
 

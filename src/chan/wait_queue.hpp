@@ -37,6 +37,9 @@ struct wait_claim {
   static constexpr std::uint32_t by_owner = UINT32_MAX - 2;  // it found that it need not wait
 
   std::atomic<std::uint32_t> winner{0};
+  // What may end the wait, besides the channel in whose queue a waiter is and a timer: for proofs (debug/proof.cpp).
+  std::uint32_t channels = 0;  // a select: it waits on so many
+  const void* also = nullptr;  // a select: their array, hchan* const*; else: the canceller, or null
 
   bool win(std::uint32_t number) noexcept {
     std::uint32_t free = 0;

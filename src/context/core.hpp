@@ -160,6 +160,7 @@ class cancel_core : public context_node, public canceller {
 
  private:
   friend class cancellation;
+  friend struct core_layout;  // for gdb
 
   // Done: told once, by the ender, without locks, with a count.
   virtual void ended(ended_by) noexcept {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One JSON object. Addresses are strings, since a reader's numbers may be doubles; times are nanoseconds.
+#include "debug/crowds.hpp"
 #include "debug/dump.hpp"
 
 #include <cstdio>
@@ -66,7 +67,25 @@ void append_frame(std::string& to, const stack_frame& f) {
   to.append(",\"line\":").append(std::to_string(f.line)).append("}");
 }
 
-void append_goroutine(std::string& to, const sightings& seen, const sighting& s) {
+void append_holders(std::string& to, const std::vector<lock_holder>& all) {
+  if (all.empty()) return;
+  const char* between = ",\"held_by\":[";
+  for (const lock_holder& h : all) {
+    to.append(between).append("{\"id\":").append(std::to_string(h.id)).append(",\"name\":");
+    append_string(to, h.name);
+    to += '}';
+    between = ",";
+  }
+  to += ']';
+}
+
+const char* kind_of(const sighting& s) noexcept {
+  if (s.of_a_timer) return "timer";
+  if (s.unbounded) return "unbounded";
+  return s.capacity == 0 ? "unbuffered" : "buffered";
+}
+
+void append_goroutine(std::string& to, const sightings& seen, const sighting& s, const crowds& waiting) {
   to.append("{\"id\":").append(std::to_string(s.who.id)).append(",\"name\":");
   append_string(to, s.name);
   to += ",\"state\":";
@@ -75,11 +94,14 @@ void append_goroutine(std::string& to, const sightings& seen, const sighting& s)
   to.append(",\"waiting_ns\":").append(std::to_string(s.waiting));
   if (s.who.state == goroutine_state::parked && s.who.waits_on != nullptr) {
     to += ",\"waits_on\":{\"address\":";
-    append_address(to, reinterpret_cast<std::uintptr_t>(s.who.waits_on));
+    append_address(to, reinterpret_cast<std::uintptr_t>(s.who.waits_on.get()));
     if (s.on_channel) {
+      to.append(",\"kind\":\"").append(kind_of(s)).append("\"");
       to.append(",\"len\":").append(std::to_string(s.length)).append(",\"cap\":");
       to += s.unbounded ? "null" : std::to_string(s.capacity);
+      to.append(",\"waiting\":").append(std::to_string(waiting.around(s)));
     }
+    append_holders(to, s.held_by);
     to += '}';
   }
   to.append(",\"created_by\":").append(std::to_string(s.who.created_by)).append(",\"created_at\":");
@@ -100,7 +122,7 @@ void append_failure(std::string& to, const kept_failure& f) {
   to += ",\"state\":";
   append_string(to, f.state);
   to += ",\"daemon\":false,\"waiting_ns\":0,\"waits_on\":{\"address\":";
-  append_address(to, reinterpret_cast<std::uintptr_t>(f.kept_by));
+  append_address(to, reinterpret_cast<std::uintptr_t>(f.kept_by.get()));
   to.append("},\"created_by\":").append(std::to_string(f.created_by)).append(",\"created_at\":");
   append_frame(to, creation_frame(f.created_at));
   to += ",\"stack\":[]}";
@@ -110,12 +132,13 @@ void append_failure(std::string& to, const kept_failure& f) {
 
 void write_json(const sightings& seen, text_sink sink) {
   symbolise_all(seen);
+  const crowds waiting(seen);
   std::string text = "{\"goroutines\":[";
   const char* between = "\n";
   for (const sighting& s : seen.all) {
     text += between;
     between = ",\n";
-    append_goroutine(text, seen, s);
+    append_goroutine(text, seen, s, waiting);
     if (text.size() > 64u * 1024) {
       sink.write(sink.to, text);
       text.clear();

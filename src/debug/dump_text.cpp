@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The text of a dump: goroutines with equal state, stack and place of creation are one group, a line for each
 // and the stack once; the largest groups first.
+#include "debug/crowds.hpp"
 #include "debug/dump.hpp"
 #include "debug/symbolise.hpp"
 
@@ -11,7 +12,6 @@
 #include <cstring>
 #include <map>
 #include <ostream>
-#include <unordered_map>
 
 namespace goro::detail {
 
@@ -38,38 +38,43 @@ void append_time(std::string& to, std::int64_t ns) {
     append(to, ", %lld h", static_cast<long long>(s / 3600));
 }
 
-// How many goroutines wait to send to and to receive from each channel, as the walk saw them: the channel's own
-// queues are behind its lock, which must not be taken, and hold plain threads and selects too.
-class crowds {
- public:
-  explicit crowds(const sightings& seen) {
-    for (const sighting& s : seen.all)
-      if (s.on_channel) ++count_[key(s)];
-  }
-  std::size_t around(const sighting& s) const { return count_.at(key(s)); }
+void append_holder(std::string& to, const lock_holder& h) {
+  if (h.id == 0)
+    to += "a plain thread";
+  else
+    append(to, "goroutine %llu", static_cast<unsigned long long>(h.id));
+  if (!h.name.empty()) to.append(" \"").append(h.name).append("\"");
+}
 
- private:
-  static std::uintptr_t key(const sighting& s) noexcept {  // channels are aligned, so a bit is free
-    return reinterpret_cast<std::uintptr_t>(s.who.waits_on) | (s.who.why == wait_reason::chan_send ? 1u : 0u);
+void append_holders(std::string& to, const sighting& s) {
+  constexpr std::size_t most = 4;
+  const char* before = " (held by ";
+  for (std::size_t i = 0; i != std::min(s.held_by.size(), most); ++i) {
+    to += before;
+    before = ", ";
+    append_holder(to, s.held_by[i]);
   }
-  std::unordered_map<std::uintptr_t, std::size_t> count_;
-};
+  if (s.held_by.size() > most) append(to, " and %zu more", s.held_by.size() - most);
+  if (!s.held_by.empty()) to += ')';
+}
 
 // What it waits for, and its particulars.
 void append_object(std::string& to, const sighting& s, const crowds& waiting) {
   if (s.who.state != goroutine_state::parked || s.who.waits_on == nullptr) return;
   const bool of_channels = s.on_channel || s.who.why == wait_reason::select;
-  append(to, " on %s %p", of_channels ? "channel" : state_word(s.who), s.who.waits_on);
+  append(to, " on %s %p", of_channels ? "channel" : state_word(s.who), s.who.waits_on.get());
   if (s.on_channel) {
-    append(to, " (len %zu, ", s.length);
-    if (s.unbounded)
-      to += "unbounded";
+    if (s.of_a_timer)
+      to += " (a timer's";
+    else if (s.unbounded)
+      append(to, " (len %zu, unbounded", s.length);
     else
-      append(to, "cap %zu", s.capacity);
+      append(to, " (len %zu, cap %zu", s.length, s.capacity);
     const std::size_t n = waiting.around(s);
     append(to, "; %zu wait%s to %s)", n, n == 1 ? "s" : "",
            s.who.why == wait_reason::chan_send ? "send" : "receive");
   }
+  append_holders(to, s);
 }
 
 void append_head(std::string& to, const sighting& s, const crowds& waiting) {
@@ -139,7 +144,7 @@ void append_failure(std::string& to, const kept_failure& f) {
     append(to, "\ngoroutine %llu", static_cast<unsigned long long>(f.id));
   if (!f.name.empty()) to.append(" \"").append(f.name).append("\"");
   to.append(" [").append(f.state).append("]");
-  append(to, " kept by errgroup %p:\n\t(it has ended, and nobody has collected its failure)\n", f.kept_by);
+  append(to, " kept by errgroup %p:\n\t(it has ended, and nobody has collected its failure)\n", f.kept_by.get());
   if (f.created_at != 0) append_creation(to, f.created_by, f.created_at);
 }
 

@@ -6,7 +6,13 @@
 // it ten seconds and then goes on dying. In the copy there is only one thread, and every parked stack as it
 // was. Elsewhere (all asleep, uncaught exceptions) nothing is broken, and the dump is written in place.
 #include "debug/last_words.hpp"
+#include "debug/lock_watch.hpp"
 
+#include <goro/debug.hpp>
+
+#include "debug/pins.hpp"
+#include "debug/symbolise.hpp"
+#include "debug/unwind.hpp"
 #include "sched/hooks.hpp"
 
 #include <sys/wait.h>
@@ -14,6 +20,8 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <span>
+#include <string>
 
 // Nothing refers to this file, so a linker would leave it out of a program that is linked with the static
 // library; cmake/goro_room.cmake makes programs ask for this name.
@@ -24,6 +32,7 @@ namespace goro::detail {
 namespace {
 
 constexpr dump_limits bounds{100, 20};  // so that the cause is not flooded away
+constexpr std::size_t most_frames = 40;  // of the stack that overflowed
 
 void write_piece(void*, std::string_view piece) {
   for (std::size_t done = 0; done != piece.size();) {
@@ -35,9 +44,28 @@ void write_piece(void*, std::string_view piece) {
   }
 }
 
+// Of the goroutine that is to blame, on whose account we are in a signal handler.
+void write_stack_here() noexcept {
+  try {
+    std::uintptr_t pcs[most_frames];
+    const std::span<const std::uintptr_t> stack(pcs, unwind_here(pcs, most_frames));
+    symbolise(stack);
+    std::string text = "its stack, innermost first:\n";
+    for (const stack_frame& f : frames_of(stack)) {
+      text.append(f.function.empty() ? "?" : f.function).append("\n\t");
+      text.append(f.file.empty() ? "?" : f.file).append(":").append(std::to_string(f.line)).append("\n");
+    }
+    if (stack.size() == most_frames) text += "\t... and what called these\n";
+    write_piece(nullptr, text += '\n');
+  } catch (...) {
+    write_piece(nullptr, "goro: no memory for its stack\n");
+  }
+}
+
 void write_from_a_copy() noexcept {
   const pid_t copy = _Fork();
   if (copy == 0) {
+    write_stack_here();
     write_to_stderr(walk_kind::alone, true, bounds);
     _exit(0);
   }
@@ -55,6 +83,7 @@ void write_from_a_copy() noexcept {
 
 void dump_all(last_words_after cause) noexcept {
   write_piece(nullptr, "\n");
+  if (cause == last_words_after::all_asleep) report_what_stands();
   if (cause == last_words_after::stack_overflow)
     write_from_a_copy();
   else
@@ -66,13 +95,22 @@ void dump_all(last_words_after cause) noexcept {
 }  // namespace
 
 // Nor does anything refer to that file.
-[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked};
+[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked, &pins_are_linked};
+[[gnu::used]] const layout_entry* const for_gdb = gdb_layout;
 
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept {
   try {
     sightings seen = walk(kind);
     if (!daemons) std::erase_if(seen.all, [](const sighting& s) { return (s.who.flags & flag_daemon) != 0; });
     write_text(std::move(seen), limits, {&write_piece, nullptr});
+  } catch (...) {
+    write_piece(nullptr, "goro: no memory for the rest of the dump\n");
+  }
+}
+
+void write_pins_to_stderr() noexcept {
+  try {
+    write_pins({&write_piece, nullptr});
   } catch (...) {
     write_piece(nullptr, "goro: no memory for the rest of the dump\n");
   }

@@ -9,7 +9,7 @@ namespace goro::detail {
 // The text to file descriptor 2. Without memory it ends early, and says so.
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept;
 
-// In lock_watch.cpp. Naming it brings that file into a program that is linked with the static library.
-extern const char lock_watch_is_linked;
+// What pins() knows, to file descriptor 2.
+void write_pins_to_stderr() noexcept;
 
 }  // namespace goro::detail

@@ -1,33 +1,21 @@
 // SPDX-License-Identifier: MIT
-// GORO_DEBUG=deadlock: watches mutexes and rw_mutexes, and reports goroutines that wait for each other in a circle
-// while the rest of the program runs on.
+// GORO_DEBUG=deadlock: watches mutexes, rw_mutexes and wait groups, and reports goroutines that wait for each
+// other in a circle while the rest of the program runs on, locks that are taken in opposite orders, and locks that
+// are none any more. What is reported and what not is argued in docs/design/deadlock.md.
 //
-// Each lock operation notes itself in one graph, under one lock, with the stack of where it is: some microseconds,
-// which is why this is asked for. Who begins to wait looks whether that closes a circle. A circle is a suspicion: a
-// wait in it may have a limit, or somebody outside may unlock. So a thread that sleeps otherwise looks again after
-// `patience`; if each party still waits the same wait for the same reason, it is reported, once.
-//
-// Lock-order inversions that have not bitten are not looked for: goro's locks have no constructor that runs and no
-// destructor, so an address says nothing about whether it is the same lock as before, and a report by addresses
-// would be wrong too often.
-#include "debug/dump.hpp"
-#include "debug/last_words.hpp"
-#include "debug/lock_graph.hpp"
-#include "debug/symbolise.hpp"
+// Each lock operation notes itself in one place, under one lock, with the stack of where it is: some microseconds,
+// which is why this is asked for. Who begins to wait looks whether that closes a circle of waits; who takes a
+// lock while it holds another, whether that closes one of orders. Reports are written by a thread that sleeps
+// otherwise (lock_reporter.cpp).
+#include "debug/lock_watch.hpp"
+#include "debug/lock_reporter.hpp"
 #include "debug/unwind.hpp"
 
 #include "base/settings.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
-#include "sched/machine.hpp"
-#include "sched/thread_waiter.hpp"
 
-#include <pthread.h>
-#include <sys/prctl.h>
-#include <unistd.h>
-#include <algorithm>
-#include <condition_variable>
-#include <cstdio>
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <utility>
@@ -36,150 +24,28 @@ namespace goro::detail {
 
 namespace {
 
-constexpr auto patience = std::chrono::milliseconds(200);
 constexpr std::size_t frames_kept = 24;
-constexpr party thread_bit = party{1} << 63;
+constexpr std::size_t most_locks = 1u << 18;  // that are told apart
 
-// A suspicion: the circle, and which wait each of its parties was in.
-struct suspicion {
-  std::vector<party> circle;
-  std::vector<std::uint64_t> waits;
-  std::chrono::steady_clock::time_point due;
-};
-
-struct watch {
-  std::mutex lock;  // the C++ library's: taken inside goro's locks' slow paths, never while parked
-  std::condition_variable changed;
-  lock_graph graph;
-  std::vector<suspicion> suspicions;
-  bool has_thread = false;
-};
-
-// Never destroyed: locks are used until the very end.
-watch& the_watch() {
-  static watch* const made = new watch;
-  return *made;
+// Never another thread's, unlike its address. Only off goroutines' stacks, so no park lies between.
+[[gnu::noinline]] party this_thread() noexcept {
+  static constinit std::atomic<party> threads{0};
+  thread_local constinit party mine = 0;
+  if (mine == 0) mine = (threads.fetch_add(1, std::memory_order_relaxed) + 1) | thread_bit;
+  return mine;
 }
 
-struct caller {
-  party id;
-  std::string name;
-};
-
-caller who_calls() {
+party_label who_calls() {
   if (const goroutine* const g = current_goroutine()) {
     const goroutine_extra* const extra = g->extra;
-    return {g->id, extra != nullptr && extra->name != nullptr ? extra->name : ""};
+    return {g->id, extra != nullptr && extra->name != nullptr ? extra->name : "", g->created_at};
   }
-  return {reinterpret_cast<std::uintptr_t>(&this_thread_waiter()) | 1 | thread_bit, ""};
+  return {this_thread(), "", 0};
 }
 
 std::vector<std::uintptr_t> stack_here() {
   std::uintptr_t pcs[frames_kept];
   return {pcs, pcs + unwind_here(pcs, frames_kept)};
-}
-
-// ---- the report
-
-void append_who(std::string& to, party p, const lock_party& who) {
-  if ((p & thread_bit) != 0)
-    to += "a plain thread";
-  else
-    to.append("goroutine ").append(std::to_string(p));
-  if (!who.name.empty()) to.append(" \"").append(who.name).append("\"");
-}
-
-void append_lock(std::string& to, const char* state, const void* lock) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%s %p", state, lock);
-  to += text;
-}
-
-void append_stack(std::string& to, const std::vector<std::uintptr_t>& stack) {
-  symbolise(stack);
-  for (const stack_frame& f : frames_of(stack)) {
-    to.append("\t\t").append(f.function.empty() ? "?" : f.function);
-    if (!f.file.empty()) to.append(" ").append(f.file).append(":").append(std::to_string(f.line));
-    to += '\n';
-  }
-}
-
-// Of copies, so that no lock operation waits while addr2line runs.
-std::string report(const std::vector<std::pair<party, lock_party>>& circle) {
-  std::string text = "goro: deadlock: ";
-  text +=
-      circle.size() == 1 ? "one waits for itself" : std::to_string(circle.size()) + " wait for each other";
-  text += "; the program goes on\n";
-  for (const auto& [p, who] : circle) {
-    text += '\t';
-    append_who(text, p, who);
-    text += " wants ";
-    append_lock(text, who.wish.state, who.wish.lock);
-    text += " at\n";
-    append_stack(text, who.wish.stack);
-    for (const lock_hold& hold : who.holds) {
-      text += "\t  and holds ";
-      append_lock(text, hold.state, hold.lock);
-      text += ", taken at\n";
-      append_stack(text, hold.stack);
-    }
-  }
-  return text;
-}
-
-bool still_stands(const lock_graph& graph, const suspicion& s) {
-  for (std::size_t i = 0; i != s.circle.size(); ++i) {
-    const lock_party* const who = graph.find(s.circle[i]);
-    if (who == nullptr || who->wish.lock == nullptr || who->wish.number != s.waits[i]) return false;
-  }
-  return graph.circle_through(s.circle.front()) == s.circle;
-}
-
-void* look_again(void*) {
-  (void)prctl(PR_SET_NAME, "goro-deadlock", 0, 0, 0);
-  watch& w = the_watch();
-  std::unique_lock held(w.lock);
-  for (;;) {
-    if (w.suspicions.empty()) {
-      w.changed.wait(held);
-      continue;
-    }
-    const suspicion first = w.suspicions.front();
-    if (std::chrono::steady_clock::now() < first.due) {
-      w.changed.wait_until(held, first.due);
-      continue;
-    }
-    w.suspicions.erase(w.suspicions.begin());
-    if (!still_stands(w.graph, first)) continue;
-    std::vector<std::pair<party, lock_party>> circle;
-    for (const party p : first.circle) circle.emplace_back(p, *w.graph.find(p));
-    held.unlock();
-    const std::string text = report(circle);
-    [[maybe_unused]] const ssize_t n = ::write(STDERR_FILENO, text.data(), text.size());
-    held.lock();
-  }
-}
-
-// ---- what the locks tell
-
-// Under the lock.
-void suspect(watch& w, party p) {
-  suspicion s;
-  s.circle = w.graph.circle_through(p);
-  if (s.circle.empty()) return;
-  for (const party each : s.circle) s.waits.push_back(w.graph.at(each).wish.number);
-  s.due = std::chrono::steady_clock::now() + patience;
-  w.suspicions.push_back(std::move(s));
-  if (!w.has_thread) {
-    const sigset_t blocked = signals_left_to_users();
-    sigset_t before;
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    pthread_t thread;
-    w.has_thread = pthread_create(&thread, nullptr, &look_again, nullptr) == 0;
-    if (w.has_thread) pthread_detach(thread);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
-  w.changed.notify_one();
 }
 
 // What is noted is for a report only: without memory, or in a thread that is ending, it is left out.
@@ -191,48 +57,138 @@ void noting(F f) noexcept {
   }
 }
 
-void wants(const void* lock, lock_kind how, const char* state) noexcept {
+constexpr const char* overwritten =
+    "is no lock any more: its memory has been overwritten; was it destroyed, or copied as bytes?";
+constexpr const char* replaced =
+    "is unlocked by one who locked another lock at this address, which was destroyed while it was held";
+
+// False: it is none, and that has been said; for what follows may end the process.
+bool is_a_lock(lock_watch& w, std::unique_lock<std::mutex>& held, lock_ids::seen how,
+               const watched_lock& lock, const party_label& me) {
+  if (how != lock_ids::seen::wrong) return true;
+  w.report(lock_misuse{overwritten, name_of(lock.at), lock.state, me, stack_here(), {}});
+  w.write_all(held);
+  return false;
+}
+
+// Under the watch's lock. `waits`: before it has the lock. Orders are noted twice then; the second time is cheap.
+void note_order(lock_watch& w, const party_label& me, const lock_hold& taken, bool waits_in_circle) {
+  const lock_party* const known = w.graph.find(me.id);
+  std::vector<lock_inversion> found;
+  w.order.takes(me, known == nullptr ? std::span<const lock_hold>{} : known->holds, taken, found);
+  if (waits_in_circle) return;  // a report of the circle says the same
+  for (lock_inversion& i : found) w.report(std::move(i));
+}
+
+void wants(const watched_lock& lock) noexcept {
   noting([&] {
-    caller me = who_calls();
-    lock_wish wish{lock, how, state, 0, stack_here()};
-    watch& w = the_watch();
-    const std::lock_guard held(w.lock);
-    w.graph.wants(me.id, std::move(wish));
-    w.graph.at(me.id).name = std::move(me.name);
-    suspect(w, me.id);
+    party_label me = who_calls();
+    std::vector<std::uintptr_t> stack = stack_here();
+    lock_watch& w = the_lock_watch();
+    std::unique_lock held(w.lock);
+    const lock_ids::look seen = w.ids.at(name_of(lock.at), lock.tag);
+    if (!is_a_lock(w, held, seen.how, lock, me)) return;
+    const auto how = lock.how == lock_kind::shared ? wish_kind::shared : wish_kind::exclusive;
+    w.graph.wants(
+        me.id, {name_of(lock.at), how, lock.state, lock.limited, 0, stack, std::chrono::steady_clock::now()});
+    w.graph.at(me.id).label = me;
+    if (lock.limited) return;
+    const bool in_circle = w.suspect(me.id);
+    if (seen.id != 0)
+      note_order(w, me, {name_of(lock.at), seen.id, lock.how, lock.state, std::move(stack)}, in_circle);
   });
 }
 
-void got(const void* lock, lock_kind how, const char* state) noexcept {
+void got(const watched_lock& lock) noexcept {
   noting([&] {
-    caller me = who_calls();
-    lock_hold hold{lock, how, state, stack_here()};
-    watch& w = the_watch();
-    const std::lock_guard held(w.lock);
+    party_label me = who_calls();
+    lock_hold hold{name_of(lock.at), 0, lock.how, lock.state, stack_here()};
+    lock_watch& w = the_lock_watch();
+    std::unique_lock held(w.lock);
+    const lock_ids::look seen = w.ids.number(name_of(lock.at), lock.tag);
+    if (!is_a_lock(w, held, seen.how, lock, me)) {
+      w.graph.gave_up(me.id);
+      return;
+    }
+    if (seen.how == lock_ids::seen::fresh) {
+      w.order.forget(seen.gone);
+      w.replaced(name_of(lock.at));
+      while (true) {
+        const lock_ids::given_up old = w.ids.forget_oldest(most_locks);
+        if (old.id == 0) break;
+        w.order.forget(old.id);
+      }
+    }
+    hold.id = seen.id;
+    if (!lock.limited) note_order(w, me, hold, false);
     w.graph.got(me.id, std::move(hold));
-    w.graph.at(me.id).name = std::move(me.name);
+    w.graph.at(me.id).label = std::move(me);
   });
 }
 
-void gave_up(const void*, lock_kind) noexcept {
+void gave_up() noexcept {
   noting([] {
-    const caller me = who_calls();
-    watch& w = the_watch();
+    const party_label me = who_calls();
+    lock_watch& w = the_lock_watch();
     const std::lock_guard held(w.lock);
     w.graph.gave_up(me.id);
   });
 }
 
-void released(const void* lock, lock_kind how) noexcept {
+void released(const watched_lock& lock) noexcept {
   noting([&] {
-    const caller me = who_calls();
-    watch& w = the_watch();
-    const std::lock_guard held(w.lock);
-    w.graph.released(me.id, lock, how);
+    const party_label me = who_calls();
+    lock_watch& w = the_lock_watch();
+    std::unique_lock held(w.lock);
+    const lock_ids::look seen = w.ids.at(name_of(lock.at), lock.tag);
+    if (!is_a_lock(w, held, seen.how, lock, me)) return;
+    std::vector<std::uintptr_t> taken = w.take_lost_hold(me.id, name_of(lock.at));
+    if (w.graph.released(me.id, name_of(lock.at), lock.how)) return;
+    if (!taken.empty())
+      w.report(lock_misuse{replaced, name_of(lock.at), lock.state, me, stack_here(), std::move(taken)});
+    w.order.distrust(seen.id);
   });
 }
 
-constexpr lock_watcher watcher{&wants, &got, &gave_up, &released};
+void waits(const void* count, const char* state, bool limited) noexcept {
+  noting([&] {
+    party_label me = who_calls();
+    const auto now = std::chrono::steady_clock::now();
+    lock_wish wish{name_of(count), wish_kind::counted, state, limited, 0, stack_here(), now};
+    lock_watch& w = the_lock_watch();
+    const std::lock_guard held(w.lock);
+    w.graph.wants(me.id, std::move(wish));
+    w.graph.at(me.id).label = me;
+    if (!limited) w.suspect(me.id);
+  });
+}
+
+void counted(const void* count) noexcept {
+  noting([&] {
+    const party_label me = who_calls();
+    lock_watch& w = the_lock_watch();
+    const std::lock_guard held(w.lock);
+    w.graph.counted(me.id, name_of(count));
+  });
+}
+
+void uncounted(const void* count) noexcept {
+  noting([&] {
+    const party_label me = who_calls();
+    lock_watch& w = the_lock_watch();
+    const std::lock_guard held(w.lock);
+    w.graph.uncounted(me.id, name_of(count));
+  });
+}
+
+constexpr lock_watcher watcher{.wants = &wants,
+                               .got = &got,
+                               .gave_up = &gave_up,
+                               .released = &released,
+                               .waits = &waits,
+                               .waited = &gave_up,
+                               .counted = &counted,
+                               .uncounted = &uncounted};
 
 // Before the program takes its first lock. What is wrong in the environment is said when goro is first used.
 [[gnu::constructor]] void start_watching() noexcept {
@@ -250,5 +206,19 @@ constexpr lock_watcher watcher{&wants, &got, &gave_up, &released};
 }  // namespace
 
 constinit const char lock_watch_is_linked = 0;
+
+std::vector<lock_holder> holders_of(const void* lock) {
+  std::vector<lock_holder> all;
+  if (!locks_are_watched || hooks.locks != &watcher) return all;
+  lock_watch& w = the_lock_watch();
+  // Who dumps may hold what a lock operation waits for, but nobody stops for longer than a moment with this one.
+  const std::lock_guard held(w.lock);
+  for (const party p : w.graph.holders_of(name_of(lock))) {
+    const lock_party* const who = w.graph.find(p);
+    const bool is_thread = (p & thread_bit) != 0;
+    all.push_back({is_thread ? 0 : p, who == nullptr ? "" : who->label.name});
+  }
+  return all;
+}
 
 }  // namespace goro::detail

@@ -60,6 +60,7 @@ std::vector<goroutine_info> records(const sightings& seen) {
     info.state = state_word(s.who);
     info.waiting = duration(s.waiting);
     if (s.who.state == goroutine_state::parked) info.waits_on = s.who.waits_on;
+    for (const lock_holder& h : s.held_by) info.held_by.push_back(h.id);
     info.created_by = s.who.created_by;
     info.created_at = creation_frame(s.who.created_at);
     info.stack = frames_of(seen.stack_of(s));

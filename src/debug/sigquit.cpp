@@ -7,6 +7,7 @@
 #include "base/fatal.hpp"
 #include "base/thread.hpp"
 #include "debug/last_words.hpp"
+#include "sched/deadlock.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -51,14 +52,17 @@ void thread_main(void*) noexcept {
     const bool ends = choice.load(std::memory_order_relaxed) == sigquit::end;
     detail::fatal_text title;
     title << "SIGQUIT: dump of all goroutines\n";
+    detail::say_why_not_asleep(title);
     title.write();
     detail::write_to_stderr(ends ? detail::walk_kind::ending : detail::walk_kind::alive, true, {});
+    detail::write_pins_to_stderr();
     if (ends) _exit(2);
     rung.store(0, std::memory_order_relaxed);
   }
 }
 
-constexpr detail::runtime_thread sigquit_thread{.name = "goro-sigquit", .stack_size = 0, .body = &thread_main};
+constexpr detail::runtime_thread sigquit_thread{
+    .name = "goro-sigquit", .stack_size = 0, .body = &thread_main};
 
 [[noreturn]] void throw_no(const char* what, int error) {
   throw std::system_error(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "debug/unwind.hpp"
 
+#include "debug/raw_call.hpp"
 #include "sched/goroutine.hpp"
 
 #include <sys/syscall.h>
@@ -12,9 +13,7 @@
 #include <csignal>
 #include <ctime>
 
-// What runs on a foreign stack must not be instrumented: a sanitizer would take the frames for its own
-// thread's.
-#define GORO_BARE __attribute__((no_sanitize("address", "thread", "undefined"), noinline))
+// What runs on a foreign stack is GORO_BARE: a sanitizer would take the frames for its own thread's.
 
 // Calls f(argument) on the stack that `context` describes, as if the code at context->resume_at had called
 // it. goro_detail_visit saves its own stack pointer in a register that f preserves. Its unwinding rules say,

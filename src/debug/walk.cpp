@@ -35,12 +35,19 @@ bool waits_for_channel(wait_reason why) noexcept {
   return why == wait_reason::chan_send || why == wait_reason::chan_receive;
 }
 
+bool waits_for_lock(const identity& who) noexcept {
+  return who.state == goroutine_state::parked &&
+         (who.why == wait_reason::mutex || who.why == wait_reason::rw_mutex_read ||
+          who.why == wait_reason::rw_mutex_write);
+}
+
 // Of a goroutine that is held: it keeps alive what it waits for, and no lock is taken (hold.hpp). `length` may
 // change, it is a moment's; the rest of what is read here is constant.
 void look_at_channel(facts& s) noexcept {
-  const auto* const c = static_cast<const hchan*>(s.who.waits_on);
+  const auto* const c = static_cast<const hchan*>(s.who.waits_on.get());
   if (c == nullptr || !waits_for_channel(s.who.why)) return;
   s.on_channel = true;
+  s.of_a_timer = c->hooks != nullptr;
   s.unbounded = c->unbounded;
   s.length = c->hooks != nullptr ? 0 : c->length.load(std::memory_order_relaxed);
   s.capacity = c->hooks != nullptr ? 0 : c->capacity;
@@ -95,7 +102,7 @@ class walker {
 };
 
 void walker::add(const facts& seen, const char* name, const std::uintptr_t* pcs) {
-  sighting s{seen, name};
+  sighting s{seen, name, {}};
   s.first_pc = out_.pcs.size();
   out_.pcs.insert(out_.pcs.end(), pcs, pcs + s.pc_count);
   out_.all.push_back(std::move(s));
@@ -195,6 +202,8 @@ sightings walk(walk_kind kind, const walk_filter* filter) {
     const spin_guard hold(walk_lock);
     seen = w.run();
   }
+  for (sighting& s : seen.all)
+    if (waits_for_lock(s.who)) s.held_by = holders_of(s.who.waits_on);
   if (filter == nullptr) {
     const auto keep = [](void* to, const uncollected_failure& f) {
       static_cast<sightings*>(to)->failures.push_back(

@@ -6,6 +6,8 @@
 // two of them need not be of one moment. Memory is taken only while nobody is held.
 #pragma once
 
+#include "debug/lock_watch.hpp"
+
 #include "sched/hold.hpp"
 
 #include <cstddef>
@@ -32,6 +34,7 @@ struct facts {
   std::int64_t waiting = 0;  // ns; 0: not parked, or not known
   // A channel's, of those that wait for one.
   bool on_channel = false;
+  bool of_a_timer = false;  // which has no values that wait, but makes them
   bool unbounded = false;
   std::size_t length = 0;
   std::size_t capacity = 0;
@@ -41,7 +44,8 @@ struct facts {
 };
 
 struct sighting : facts {
-  std::string name;  // cut at 255 bytes
+  std::string name;                  // cut at 255 bytes
+  std::vector<lock_holder> held_by;  // who has the lock that it waits for, if that is known
 };
 
 // What an errgroup keeps of a goroutine that has ended: sync/failures.hpp.
@@ -51,7 +55,7 @@ struct kept_failure {
   std::uint64_t id;
   std::uint64_t created_by;
   std::uintptr_t created_at;
-  const void* kept_by;
+  hidden_address kept_by;
 };
 
 struct sightings {

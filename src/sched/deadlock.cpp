@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "sched/deadlock.hpp"
 
+#include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "sched/hooks.hpp"
 #include "sched/locked_thread.hpp"
@@ -13,6 +14,7 @@
 #include "sched/wake.hpp"
 
 #include <unistd.h>
+#include <cstdint>
 
 namespace goro::detail {
 
@@ -81,6 +83,28 @@ void check_all_asleep() noexcept {
   text.write();
   write_goroutines();
   _exit(2);
+}
+
+void say_why_not_asleep(fatal_text& to) noexcept {
+  to << "goro: \"all goroutines are asleep\" ";
+  if (!run_under_way()) {
+    to << "is not looked for: no run() is under way\n";
+    return;
+  }
+  if (const int threads = plain_threads(); threads > 1) {
+    to << "is not looked for: " << threads << " plain threads use goro, run's caller among them, and may wake somebody\n";
+    return;
+  }
+  to << "would be reported, but ";
+  const int asleep = idle.idle_machines.load(std::memory_order_relaxed) + locked_sleepers();
+  const std::int64_t now = now_ns();
+  const std::int64_t timer = earliest_timer();
+  if (const int awake = machine_count() - asleep; awake > 0)
+    to << awake << (awake == 1 ? " thread is" : " threads are") << " at work, or blocked in the kernel\n";
+  else if (timer != never)
+    to << "a timer is due in " << (timer > now ? (timer - now) / 1'000'000 : 0) << " ms\n";
+  else
+    to << "something is on its way\n";
 }
 
 }  // namespace goro::detail

@@ -67,9 +67,16 @@ inline constexpr std::uint8_t flag_locked = 1;      // bound to a thread
 inline constexpr std::uint8_t flag_own_stack = 2;   // a stack of another size
 inline constexpr std::uint8_t flag_daemon = 4;      // not a reason to take a slow path; see slow_flags
 inline constexpr std::uint8_t flag_main = 8;        // run()'s main goroutine
+inline constexpr std::uint8_t flag_big_closure = 16;  // `closure` holds address and size of the real one
 inline constexpr std::uint8_t slow_flags = flag_locked | flag_own_stack;
 
 inline constexpr std::size_t inline_closure_size = 40;
+
+// What `closure` holds of one that does not fit (flag_big_closure).
+struct big_closure {
+  void* storage;  // first, where run_closure looks for it
+  std::size_t size;
+};
 
 struct alignas(64) goroutine {
   saved_context* context = nullptr;   // null: never run
@@ -88,8 +95,9 @@ struct alignas(64) goroutine {
 
   void (*run)(void*) = nullptr;       // calls and destroys the closure
   std::uintptr_t created_at = 0;      // return address of go()
-  std::uint64_t created_by = 0;       // id; 0: a plain thread
   alignas(8) std::byte closure[inline_closure_size];
+  std::uint64_t created_by = 0;       // id; 0: a plain thread. Last, so that no address of the closure's, not
+                                      // even one past its end, is another block's (debug/proof_marker.cpp)
 
   goroutine_extra& more();            // throws std::bad_alloc
   void drop_extra() noexcept;

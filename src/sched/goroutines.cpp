@@ -46,6 +46,8 @@ goroutine* make_block() noexcept {
 
 }  // namespace
 
+constinit const blocks_place the_blocks{&blocks, &made};
+
 bool init_goroutines() noexcept {
   const std::size_t capacity = default_stacks.capacity();
   reserved = capacity > 2 * stacks_for_machines ? capacity - stacks_for_machines : capacity / 2;

@@ -68,6 +68,13 @@ std::size_t block_count() noexcept;
 goroutine* block_at(std::size_t index) noexcept;
 std::size_t block_limit() noexcept;
 
+// Where the array and the number of its blocks are kept: for gdb.
+struct blocks_place {
+  goroutine* const* first;
+  const std::atomic<std::size_t>* made;
+};
+extern const blocks_place the_blocks;
+
 // Ids: batches for the Ps, so that numbering costs no shared line. Returns the first of `n`.
 std::uint64_t take_ids(std::uint64_t n) noexcept;
 

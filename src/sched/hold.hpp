@@ -47,6 +47,8 @@
 // Tests: test/debug/hold_{test,stress_test}.cpp, dump_stress_test.cpp.
 #pragma once
 
+#include <goro/detail/hidden_address.hpp>
+
 #include "base/spin_lock.hpp"
 #include "sched/goroutine.hpp"
 
@@ -71,7 +73,7 @@ struct identity {
   std::uintptr_t created_at;
   goroutine_state state;
   wait_reason why;       // of a parked one
-  const void* waits_on;  // of a parked one
+  hidden_address waits_on;  // of a parked one
   std::uint8_t flags;
   std::uint16_t family;
 };

@@ -7,15 +7,30 @@
 #include <goro/detail/canceller.hpp>
 #include <goro/detail/lock_watch.hpp>
 
+#include <cstdint>
+
 namespace goro::detail {
 
-// Told by mutex and rw_mutex, in the goroutine or thread concerned, while locks_are_watched. `state` is the word
-// of a dump ("mutex", "rw_mutex read" …), the address that of the lock.
+// What a lock tells of itself. `state` is the word of a dump ("mutex", "rw_mutex read" …).
+struct watched_lock {
+  const void* at;
+  std::uint32_t* tag;    // its upper 28 bits are the watcher's; a lock is constructed with 0
+  lock_kind how;
+  const char* state;
+  bool limited = false;  // the call ends by itself: try_lock, a limit of time, a context that may be done
+};
+
+// Told by mutex, rw_mutex and countdown, in the goroutine or thread concerned, while locks_are_watched.
 struct lock_watcher {
-  void (*wants)(const void* lock, lock_kind how, const char* state) noexcept;  // about to wait for it
-  void (*got)(const void* lock, lock_kind how, const char* state) noexcept;    // has it, waited or not
-  void (*gave_up)(const void* lock, lock_kind how) noexcept;                   // wanted it and left without
-  void (*released)(const void* lock, lock_kind how) noexcept;  // before others can have it; may be anybody
+  void (*wants)(const watched_lock& lock) noexcept;     // about to wait for it
+  void (*got)(const watched_lock& lock) noexcept;       // has it, waited or not
+  void (*gave_up)() noexcept;                           // wanted a lock and left without; it may be gone
+  void (*released)(const watched_lock& lock) noexcept;  // before others can have it; may be anybody
+  // wait_group and scope. `counted` and `uncounted` by each goroutine that they have started.
+  void (*waits)(const void* count, const char* state, bool limited) noexcept;
+  void (*waited)() noexcept;
+  void (*counted)(const void* count) noexcept;
+  void (*uncounted)(const void* count) noexcept;
 };
 
 enum class last_words_after : unsigned char { all_asleep, uncaught, stack_overflow };
@@ -32,6 +47,9 @@ struct scheduler_hooks {
   // idle. True: it has begun to, and is to be asked again after another while. Short, and no user code. The one
   // entry that may be filled while others run, so both sides use atomic built-ins.
   bool (*when_idle)() noexcept = nullptr;
+  // A goroutine is back in the runtime that had been in the kernel since then (now_ns) without saying so, and its P
+  // was taken away for that. Called on its stack, in the runtime; any lock may be held.
+  void (*came_back_without)(std::int64_t blocked_since) noexcept = nullptr;
 };
 extern constinit scheduler_hooks hooks;
 

@@ -14,13 +14,15 @@
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
 
-#include <cerrno>
-#include <ctime>
-#include <new>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <unwind.h>
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <new>
 
 namespace goro::detail {
 
@@ -29,7 +31,9 @@ namespace {
 constinit std::atomic<int> alive{0};
 constinit std::atomic<int> limit{10'000};
 constinit spin_lock spare_lock;
-constinit machine* spare = nullptr;               // under spare_lock, linked through idle_link
+constinit machine* spare = nullptr;  // under spare_lock, linked through idle_link
+constinit std::atomic<machine*> newest{
+    nullptr};  // of all there are, linked through `older`; under spare_lock
 
 constexpr std::uint32_t yields_before_eager = 1024;
 constexpr std::size_t own_stack_size = 512u * 1024;  // timers and the rarer paths; sanitizers need the most
@@ -48,6 +52,9 @@ machine* new_machine() noexcept {
   auto* const m = new (std::nothrow) machine;
   if (m == nullptr) return nullptr;
   m->rng = random(reinterpret_cast<std::uintptr_t>(m));
+  const spin_guard hold(spare_lock);
+  m->older = newest.load(std::memory_order_relaxed);
+  newest.store(m, std::memory_order_release);
   return m;
 }
 
@@ -63,6 +70,7 @@ GORO_NO_TSAN [[gnu::noinline]] void execute(machine* m, goroutine* g) noexcept {
   saved_context here;
   m->own_context = on_this_stack(&here);
   switch_to(g, &here, &m->own_fake_stack);
+  forget_registers();
   sanitizer::arrive(m->own_fake_stack);
   m->settle();
 }
@@ -130,22 +138,36 @@ GORO_NO_TSAN void machine_loop(machine* m) noexcept {
   }
 }
 
+// Where the outermost frame of this thread begins, which is the C library's: what it saved of the registers of who
+// made the thread lies there too.
+const void* top_of_frames() noexcept {
+  std::uintptr_t top = 0;
+  (void)_Unwind_Backtrace(
+      [](_Unwind_Context* frame, void* highest) {
+        *static_cast<std::uintptr_t*>(highest) =
+            std::max<std::uintptr_t>(*static_cast<std::uintptr_t*>(highest), _Unwind_GetCFA(frame));
+        return _URC_NO_REASON;
+      },
+      &top);
+  return reinterpret_cast<const void*>(top);
+}
+
 void thread_main(void* argument) noexcept {
   auto* const m = static_cast<machine*>(argument);
   this_thread_is = m;
   m->thread = this_thread_state();
-  m->tid.store(static_cast<int>(syscall(SYS_gettid)), std::memory_order_release);
   m->own_fiber = sanitizer::current_fiber();
   (void)prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // sleeps for timers end within a microsecond or so
-  if constexpr (sanitizer::asan) {
-    pthread_attr_t attributes;
-    void* bottom = nullptr;
-    if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
-      pthread_attr_getstack(&attributes, &bottom, &m->own_size);
-      pthread_attr_destroy(&attributes);
-    }
-    m->own_bottom = bottom;
+  pthread_attr_t attributes;
+  void* bottom = nullptr;
+  if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
+    pthread_attr_getstack(&attributes, &bottom, &m->own_size);
+    pthread_attr_destroy(&attributes);
   }
+  m->own_top = top_of_frames();
+  m->own_bottom = bottom;
+  m->tid.store(static_cast<int>(syscall(SYS_gettid)),
+               std::memory_order_release);  // with bounds that are its own
   void* const signal_stack = install_signal_stack();
   set_coarse_now(monotonic_ns());
   if (processor* const p = m->handed) {
@@ -156,6 +178,7 @@ void thread_main(void* argument) noexcept {
   machine_loop(m);
   remove_signal_stack(signal_stack);
   m->tid.store(0, std::memory_order_release);
+  m->own_bottom = nullptr;
   m->told_to_end = false;
   m->locked = nullptr;
   m->ends_with_goroutine = false;
@@ -173,6 +196,8 @@ constexpr runtime_thread machine_thread{.name = "goro", .stack_size = own_stack_
   asm volatile("" ::: "memory");
   return this_thread_is;
 }
+
+const machine* newest_machine() noexcept { return newest.load(std::memory_order_acquire); }
 
 int machine_count() noexcept { return alive.load(std::memory_order_acquire); }
 int set_machine_limit(int n) noexcept { return limit.exchange(n, std::memory_order_relaxed); }

@@ -40,8 +40,9 @@ struct alignas(128) machine {
   goroutine* chosen = nullptr;        // for the M's stack to run next, in one of the rarer ways
   thread_state thread;                // addresses of errno and the exception globals
   saved_context* own_context = nullptr;  // where the M's stack goes on
-  const void* own_bottom = nullptr;   // AddressSanitizer wants to know
+  const void* own_bottom = nullptr;   // of the thread's own stack: for AddressSanitizer and proofs
   std::size_t own_size = 0;
+  const void* own_top = nullptr;      // above all frames of the loop on it, below what the C library keeps there
   void* own_fake_stack = nullptr;
   void* own_fiber = nullptr;          // ThreadSanitizer's
   void* dead_fiber = nullptr;
@@ -60,8 +61,12 @@ struct alignas(128) machine {
 
   // ---- for the monitor
   std::atomic<int> tid{0};            // 0: no thread
+  // When it seems to have gone into the kernel, unannounced; set before its P is taken for that, and otherwise 0.
+  std::atomic<std::int64_t> blocked_since{0};
   int stat_fd = -1;                   // monitor's
   int stat_tid = 0;                   // monitor's
+
+  const machine* older = nullptr;     // made before this one; set before it is known, then constant
 
   // Entering and leaving the runtime: see revoke.hpp. Nested sections keep the outer one's state.
   GORO_HOT std::uint32_t enter() noexcept {
@@ -76,6 +81,7 @@ struct alignas(128) machine {
     in_runtime.store(outer, std::memory_order_release);  // P2 of revoke.hpp
   }
   void answer() noexcept;             // revoke.cpp
+  void tell_blocked() noexcept;       // revoke.cpp
 
   // On whatever stack runs next: finishes what the one before began.
   GORO_HOT void settle() noexcept {
@@ -126,6 +132,8 @@ class runtime_section {
 // nothing has changed.
 bool start_machine(processor* p, bool spinning) noexcept;
 
+// The walk: every M that ever was, those without a thread included; on from each by `older`.
+const machine* newest_machine() noexcept;
 int machine_count() noexcept;          // threads alive or being started
 int set_machine_limit(int n) noexcept;
 

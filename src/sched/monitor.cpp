@@ -131,7 +131,11 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   if (m->in_runtime.load(std::memory_order_relaxed) == 0 && still_for >= 50 * us && now >= w.next_look) {
     w.next_look = now + still_for;  // 50, 100, 200 … us
     if (sleeps_in_kernel(m)) {
-      if (!take_from_runner(p)) return true;
+      m->blocked_since.store(w.since, std::memory_order_relaxed);
+      if (!take_from_runner(p)) {
+        m->blocked_since.store(0, std::memory_order_relaxed);
+        return true;
+      }
       count_handoff();
       hand_off(&p);
       return true;

@@ -3,6 +3,7 @@
 
 #include "base/fence.hpp"
 #include "base/spin_lock.hpp"
+#include "sched/hooks.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
 #include "sched/runtime.hpp"
@@ -76,8 +77,15 @@ void machine::answer() noexcept {
     revoke.store(revocation::none, std::memory_order_release);
     return;
   }
-  if (seen == revocation::taken && revoke.compare_exchange_strong(seen, revocation::none, std::memory_order_acq_rel))
+  if (seen == revocation::taken && revoke.compare_exchange_strong(seen, revocation::none, std::memory_order_acq_rel)) {
     p = nullptr;  // else it was only borrowed, and is back
+    if (blocked_since.load(std::memory_order_relaxed) != 0) tell_blocked();  // written before `taken`: P3
+  }
+}
+
+void machine::tell_blocked() noexcept {
+  const std::int64_t since = blocked_since.exchange(0, std::memory_order_relaxed);
+  if (since != 0 && hooks.came_back_without != nullptr) hooks.came_back_without(since);
 }
 
 }  // namespace goro::detail

@@ -113,9 +113,12 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
   try {
     if (options != nullptr) apply(g, *options);
     if (size > inline_closure_size || align > 8) {
-      place.storage = align > alignof(std::max_align_t) ? ::operator new(size, std::align_val_t{align})
-                                                        : ::operator new(size);
-      *reinterpret_cast<void**>(g->closure) = place.storage;
+      // A little more, so that an address one past the closure's end is none of the allocator's (big_closure).
+      place.storage = align > alignof(std::max_align_t) ? ::operator new(size + 16, std::align_val_t{align})
+                                                        : ::operator new(size + 16);
+      auto* const where = reinterpret_cast<big_closure*>(g->closure);
+      *where = {place.storage, size};
+      g->flags.store(g->flags.load(std::memory_order_relaxed) | flag_big_closure, std::memory_order_relaxed);
     }
   } catch (...) {
     spawn_abort(g);
@@ -125,6 +128,12 @@ spawn_place spawn_begin(std::size_t size, std::size_t align, const go_options* o
 }
 
 void free_closure(void* storage, std::size_t align) noexcept {
+  // Its own goroutine's, which may still park afterwards: who looks at its block must not take it for alive.
+  goroutine* const g = current_goroutine();
+  if (g != nullptr && (g->flags.load(std::memory_order_relaxed) & flag_big_closure) != 0 &&
+      reinterpret_cast<const big_closure*>(g->closure)->storage == storage)
+    g->flags.store(g->flags.load(std::memory_order_relaxed) & static_cast<std::uint8_t>(~flag_big_closure),
+                   std::memory_order_relaxed);
   if (align > alignof(std::max_align_t))
     ::operator delete(storage, std::align_val_t{align});
   else

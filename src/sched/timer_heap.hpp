@@ -62,6 +62,16 @@ class timer_heap {
   void move_all_to(timer_heap& to);
   void open() noexcept;
 
+  // For who has stopped all other threads: shows what is armed, and the heap's arrays, in which there are stale
+  // items too. False: a timer is being fired, armed or moved at this moment, and nothing was shown.
+  template <class Item, class Array>
+  bool look(Item&& item, Array&& array) const noexcept {
+    if (lock_.is_locked() || heap_.kept_room() != 0) return false;
+    for (std::size_t i = 0; i != heap_.size(); ++i) item(heap_.at(i).item);
+    heap_.each_array(array);
+    return true;
+  }
+
   // Armed and firing ones; for tests and dumps.
   std::size_t size() noexcept;
 

@@ -32,6 +32,7 @@ enum class wait_reason : std::uint8_t {
 };
 
 // The words of a dump, as the public surface fixes them.
+extern const char* const wait_reason_words[];
 const char* to_string(wait_reason why) noexcept;
 
 }  // namespace goro::detail

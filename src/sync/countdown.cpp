@@ -29,6 +29,7 @@
 // Tests: test/sync/wait_group_{test,stress_test}.cpp.
 #include <goro/wait_group.hpp>
 
+#include "sched/hooks.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/waiter.hpp"
 
@@ -44,6 +45,18 @@ std::int32_t count_of(std::uint64_t word) noexcept { return static_cast<std::int
 bool exchange(std::uint64_t& word, std::uint64_t& expected, std::uint64_t desired) noexcept {
   return __atomic_compare_exchange_n(&word, &expected, desired, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
+
+// What a watcher of locks is told.
+struct watched_wait {
+  watched_wait(const void* count, wait_reason why, bool limited) noexcept {
+    if (locks_are_watched) [[unlikely]]
+      hooks.locks->waits(count, to_string(why), limited);
+  }
+  ~watched_wait() {
+    if (locks_are_watched) [[unlikely]]
+      hooks.locks->waited();
+  }
+};
 
 }  // namespace
 
@@ -109,6 +122,7 @@ countdown::ended countdown::wait(int why, std::int64_t deadline, canceller* canc
   link(first_, last_, self);
   lock.unlock();
 
+  const watched_wait told(this, static_cast<wait_reason>(why), deadline != never || cancel != nullptr);
   woken by = woken::nobody;
   try {
     by = park_waiter(self, static_cast<wait_reason>(why), this, deadline, cancel);

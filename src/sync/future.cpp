@@ -17,6 +17,7 @@
 #include <goro/future.hpp>
 
 #include "base/lock_rank.hpp"
+#include "sync/future_sight.hpp"
 #include "sync/waiter.hpp"
 
 #include <goro/errc.hpp>
@@ -31,11 +32,14 @@ namespace goro::detail {
 enum class future_status : std::uint8_t { empty, claimed, value, failed };
 
 struct future_core {
-  future_core(void (*end_value)(void*) noexcept, std::size_t value_align) noexcept
-      : destroy(end_value), align(value_align) {}
+  future_core(void (*end_value)(void*) noexcept, std::size_t value_align, std::size_t value_size) noexcept
+      : destroy(end_value),
+        align(static_cast<std::uint32_t>(value_align)),
+        size(static_cast<std::uint32_t>(value_size < UINT32_MAX ? value_size : UINT32_MAX)) {}
 
   void (*const destroy)(void*) noexcept;
-  const std::size_t align;
+  const std::uint32_t align;
+  const std::uint32_t size;  // of the value; UINT32_MAX: that or more
   std::atomic<std::uint32_t> ends{1};  // I3
   std::atomic<future_status> status{future_status::empty};
   bool retrieved = false;  // the promise's
@@ -57,6 +61,8 @@ std::align_val_t block_align(std::size_t align) noexcept {
 void* storage(future_core* core) noexcept {
   return reinterpret_cast<char*>(core) + value_offset(core->align);
 }
+
+static_assert(sizeof(future_core) == future_core_size);  // the size is kept at no cost
 
 bool is_done(future_status status) noexcept { return status >= future_status::value; }
 
@@ -128,7 +134,7 @@ void throw_future_error(future_misuse what) {
 
 future_core* make_future_core(std::size_t size, std::size_t align, void (*destroy)(void*) noexcept) {
   void* const block = ::operator new(value_offset(align) + size, block_align(align));
-  return ::new (block) future_core(destroy, align);
+  return ::new (block) future_core(destroy, align, size);
 }
 
 void retrieve_future(future_core* core) {
@@ -167,6 +173,10 @@ void fail_future(future_core* core, std::exception_ptr error) {
 
 bool future_ready(const future_core* core) noexcept {
   return is_done(core->status.load(std::memory_order_acquire));  // P1
+}
+
+future_sight look_at_future(const future_core* core) noexcept {
+  return {core->lock.is_locked(), core->size == UINT32_MAX ? 0 : value_offset(core->align) + core->size, core->first};
 }
 
 void wait_future(future_core* core) { wait_until(core, never, nullptr); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The mutex: normal mode for throughput, starvation mode against starving, as in Go's sync.Mutex.
 //
-//      word_   | starving | woken | waiting | locked |     bits; the list of waiters and its lock lie beside it
+//      word_   | tag: 28 bits | starving | woken | waiting | locked |   the list of waiters and its lock lie beside it
 //
 //      0 <-> locked                                    nobody waits: lock is one fetch-or, unlock one compare-and-swap
 //      locked|waiting -> woken[|waiting]               unlock, normal mode: frees the lock, wakes the head
@@ -35,6 +35,9 @@
 //   I6  The last touch of the object by unlock is the step of the word that frees the lock or hands it over;
 //       by a waiter that gives up, its section under the list's lock. Neither lock_of(this) nor the nodes are
 //       part of the object, so who has the lock, and knows of nobody else, may unlock and destroy it.
+//
+//   I7  The tag is the watcher's (sched/hooks.hpp), set once by a holder; all others leave it as it is. It is 0 in a
+//       lock that nobody has watched, so the steps above are written as if it were not there.
 //
 // Pairs
 //   P1  unlock: word_ release -> lock, try_lock: fetch-or or compare-and-swap, acquire. All others who change the word do
@@ -210,27 +213,31 @@ mutex::outcome mutex::wait_for_it(std::int64_t deadline, canceller* cancel) {
   if (!locks_are_watched) [[likely]]
     return compete(deadline, cancel);
   const lock_watcher& watcher = *hooks.locks;
+  const bool limited = deadline != never || cancel != nullptr;
+  const watched_lock self{this, &word_, lock_kind::exclusive, state, limited};
   if (!take_free(0)) {
-    watcher.wants(this, lock_kind::exclusive, state);
+    watcher.wants(self);
     outcome how = outcome::canceled;
     try {
       how = compete(deadline, cancel);
     } catch (...) {
-      watcher.gave_up(this, lock_kind::exclusive);
+      watcher.gave_up();
       throw;
     }
     if (how != outcome::locked) {
-      watcher.gave_up(this, lock_kind::exclusive);
+      watcher.gave_up();
       return how;
     }
   }
-  watcher.got(this, lock_kind::exclusive, state);
+  watcher.got(self);
   return outcome::locked;
 }
 
 void mutex::lock_slow() { wait_for_it(never, nullptr); }
 
-void mutex::tell_got() noexcept { hooks.locks->got(this, lock_kind::exclusive, state); }
+void mutex::tell_got(bool limited) noexcept {
+  hooks.locks->got({this, &word_, lock_kind::exclusive, state, limited});
+}
 
 bool mutex::lock_within(std::int64_t d) {
   return d > 0 && wait_for_it(deadline_after(std::chrono::nanoseconds(d)), nullptr) == outcome::locked;
@@ -251,7 +258,7 @@ std::error_code detail::lock_unless_cancelled(mutex& m, canceller* by) {
 void mutex::unlock_slow() {
   std::uint32_t word = __atomic_load_n(&word_, __ATOMIC_RELAXED);
   if ((word & locked) != 0 && locks_are_watched) [[unlikely]]
-    hooks.locks->released(this, lock_kind::exclusive);
+    hooks.locks->released({this, &word_, lock_kind::exclusive, state});
   for (;;) {
     if ((word & locked) == 0)
       throw std::logic_error(
@@ -287,7 +294,7 @@ bool mutex::pass_on() noexcept {
   GORO_ASSERT(((word & waiting) != 0) == (first_ != nullptr));  // I1
   queued* const w = take_first();
   const bool hand_over = w != nullptr && ((word & starving) != 0 || is_old(*w));  // R1
-  std::uint32_t next = (word & woken) | (first_ != nullptr ? waiting : 0);        // I1
+  std::uint32_t next = (word & (woken | tag)) | (first_ != nullptr ? waiting : 0);  // I1, I7
   if (hand_over) {
     w->handed = true;
     next |= locked;

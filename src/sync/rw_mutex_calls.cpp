@@ -24,21 +24,12 @@ namespace {
 const char* state_of(lock_kind how) noexcept {
   return how == lock_kind::shared ? "rw_mutex read" : "rw_mutex write";
 }
-void tell_wants(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->wants(lock, how, state_of(how));
+detail::watched_lock watched(const void* lock, std::uint32_t& tag, lock_kind how, bool limited) noexcept {
+  return {lock, &tag, how, state_of(how), limited};
 }
-void tell_got(const void* lock, lock_kind how) noexcept {
+void tell_gave_up() noexcept {
   if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->got(lock, how, state_of(how));
-}
-void tell_gave_up(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->gave_up(lock, how);
-}
-void tell_released(const void* lock, lock_kind how) noexcept {
-  if (detail::locks_are_watched) [[unlikely]]
-    detail::hooks.locks->released(lock, how);
+    detail::hooks.locks->gave_up();
 }
 
 [[noreturn]] void throw_not_shared() {
@@ -55,6 +46,19 @@ void rw_mutex::inside::throw_full() {
       "goro: rw_mutex::lock_shared: 2^30 readers hold the lock; look for an unlock_shared that is missing");
 }
 
+void rw_mutex::inside::tell_wants(rw_mutex& m, lock_kind how, bool limited) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->wants(watched(&m, m.tag_, how, limited));
+}
+void rw_mutex::inside::tell_got(rw_mutex& m, lock_kind how, bool limited) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->got(watched(&m, m.tag_, how, limited));
+}
+void rw_mutex::inside::tell_released(rw_mutex& m, lock_kind how) noexcept {
+  if (detail::locks_are_watched) [[unlikely]]
+    detail::hooks.locks->released(watched(&m, m.tag_, how, false));
+}
+
 // Says who ended it: after the event the caller is in.
 woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
                              bool counted) {
@@ -69,10 +73,10 @@ woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, 
   }();
   waiter self(me);
   if (shared ? queue_shared(m, self, counted) : queue_exclusive(m, self)) return woken::event;
-  tell_wants(&m, how);
+  tell_wants(m, how, deadline != never || cancel != nullptr);
   const auto give_up = [&] {
     shared ? give_up_shared(m, self) : give_up_exclusive(m, self);
-    tell_gave_up(&m, how);
+    tell_gave_up();
   };
   woken by = woken::nobody;
   try {
@@ -88,15 +92,19 @@ woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, 
 
 woken rw_mutex::inside::lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel) {
   if (cancel != nullptr && cancel->is_cancelled()) return woken::canceller;
-  if (try_lock(m, how)) return woken::event;
-  const woken by = wait(m, how, deadline, cancel, false);
-  if (by == woken::event) tell_got(&m, how);
+  const bool limited = deadline != never || cancel != nullptr;
+  const woken by = enter(m, how) ? woken::event : wait(m, how, deadline, cancel, false);
+  if (by == woken::event) tell_got(m, how, limited);
   return by;
 }
 
+bool rw_mutex::inside::enter(rw_mutex& m, lock_kind how) {
+  return how == lock_kind::shared ? enter_shared(m) : enter_exclusive(m);
+}
+
 bool rw_mutex::inside::try_lock(rw_mutex& m, lock_kind how) {
-  if (!(how == lock_kind::shared ? enter_shared(m) : enter_exclusive(m))) return false;
-  tell_got(&m, how);
+  if (!enter(m, how)) return false;
+  tell_got(m, how, true);
   return true;
 }
 
@@ -148,7 +156,7 @@ void rw_mutex::lock_shared_rest(std::uint64_t after) {
     inside::wait(*this, lock_kind::shared, never, nullptr, true);
   else if ((after & ticks_full) != 0)
     inside::look_around(*this);
-  tell_got(this, lock_kind::shared);
+  inside::tell_got(*this, lock_kind::shared, false);
 }
 
 void rw_mutex::unlock_slow() {
@@ -156,7 +164,7 @@ void rw_mutex::unlock_slow() {
     throw std::logic_error(
         "goro: rw_mutex::unlock: the lock is not locked for writing; call unlock once after each lock, and "
         "unlock_shared after lock_shared");
-  tell_released(this, lock_kind::exclusive);
+  inside::tell_released(*this, lock_kind::exclusive);
   inside::leave_exclusive(*this);
 }
 
@@ -175,7 +183,7 @@ void rw_mutex::unlock_shared_rest(std::uint64_t after) {
 void rw_mutex::unlock_shared_slow() {
   const std::uint64_t now = __atomic_load_n(&word_, __ATOMIC_RELAXED);
   if ((now & held) != 0 || (now < reader && (now & in_slots) == 0)) throw_not_shared();
-  tell_released(this, lock_kind::shared);
+  inside::tell_released(*this, lock_kind::shared);
   if (!inside::leave_shared(*this)) throw_not_shared();
 }
 

@@ -52,10 +52,16 @@ struct rw_mutex::inside {
   static woken wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
                     bool counted);
   static woken lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel);
+  static bool enter(rw_mutex& m, lock_kind how);
   static bool try_lock(rw_mutex& m, lock_kind how);
   static bool lock_for(rw_mutex& m, lock_kind how, std::int64_t d);
   static bool lock_by(rw_mutex& m, lock_kind how, std::int64_t deadline);
   static std::error_code lock_unless(rw_mutex& m, lock_kind how, detail::canceller* by);
+
+  // What a watcher is told (sched/hooks.hpp); while nobody watches, one predicted branch.
+  static void tell_wants(rw_mutex& m, lock_kind how, bool limited) noexcept;
+  static void tell_got(rw_mutex& m, lock_kind how, bool limited) noexcept;
+  static void tell_released(rw_mutex& m, lock_kind how) noexcept;
 };
 
 }  // namespace goro

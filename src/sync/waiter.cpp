@@ -59,6 +59,7 @@ woken park_waiter(waiter& w, wait_reason why, const void* on, std::int64_t deadl
     park(w.who, why, on);  // the event was quicker, and its ready is to be met
     return w.by();
   }
+  w.has_canceller = cancel != nullptr;
   const bool watched = cancel != nullptr && cancel->add(limit);
   const bool too_late = cancel != nullptr && !watched && w.claim(woken::canceller);
   if (!too_late) park(w.who, why, on);

@@ -39,6 +39,7 @@ struct waiter {
   waiter* next = nullptr;  // these three under the primitive's lock
   waiter* prev = nullptr;
   bool linked = false;
+  bool has_canceller = false;  // set before it parks; for proofs (debug/proof.cpp)
 
  private:
   std::atomic<woken> by_{woken::nobody};

@@ -3,10 +3,18 @@
 // a second, in which GORO_DEBUG=deadlock has had the time to report.
 #include <goro/goro.hpp>
 
+#include "debug/lock_watch.hpp"
 #include "sched/introspect.hpp"
 
+#include <goro/debug.hpp>
+
+#include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
+#include <iostream>
+#include <span>
+#include <vector>
 
 namespace {
 
@@ -101,6 +109,139 @@ void chain() {
   until_parked(wait_reason::mutex, 2);
 }
 
+// The holder waits for one that needs the lock.
+void group_under_a_lock() {
+  static goro::wait_group group;
+  goro::go({.name = "holder"}, [] {
+    take(a);
+    group.go([] { take(a); });
+    group.go([] {});  // others may end
+    group.wait();
+  });
+  until_parked(wait_reason::wait_group, 1);
+  until_parked(wait_reason::mutex, 1);
+}
+
+void scope_under_a_lock() {
+  goro::go({.name = "holder"}, [] {
+    shared.lock_shared();
+    goro::scope both;
+    both.go([] { take(shared); });
+    both.wait();
+  });
+  until_parked(wait_reason::rw_mutex_write, 1);
+}
+
+void group_counts_who_waits() {
+  static goro::wait_group group;
+  group.go([] { group.wait(); });
+  until_parked(wait_reason::wait_group, 1);
+}
+
+// The same, but the holder gives up waiting; and then one who lets go of the lock first.
+void group_that_is_fine() {
+  goro::wait_group group;
+  take(a);
+  group.go([] { take(a); });
+  group.go([] { take(b); goro::sleep_for(30ms); });
+  (void)group.wait_for(300ms);
+  a.unlock();
+  group.wait();
+}
+
+// A circle for longer than patience lasts, but one of the two has a limit.
+void with_a_long_limit() {
+  const auto both = goro::make_chan<int>();
+  goro::wait_group done;
+  done.go([both] {
+    take(a);
+    both.send(1);
+    take(b);
+    b.unlock();
+    a.unlock();
+  });
+  done.go([both] {
+    take(b);
+    (void)both.recv();
+    (void)a.try_lock_for(400ms);
+    b.unlock();
+  });
+  done.wait();
+}
+
+// Once handed around, a lock may be waited for by the one who has it.
+void handed_around() {
+  take(a);
+  goro::async([] { a.unlock(); }).get();
+  take(a);
+  goro::go([] {
+    goro::sleep_for(400ms);
+    a.unlock();
+  });
+  take(a);
+}
+
+// A lock held over a channel that its next holder would have to serve. Whether anybody else could, the graph does
+// not know; this proof says what it is told to say.
+bool proof_says = false;
+std::atomic<bool> asked_for_proof{false};
+std::vector<std::uint64_t> proof(std::span<const std::uint64_t> asked) {
+  asked_for_proof = true;
+  return proof_says ? std::vector<std::uint64_t>(asked.begin(), asked.end()) : std::vector<std::uint64_t>{};
+}
+void send_under_a_lock() {
+  const auto pipe = goro::make_chan<int>();
+  goro::go({.name = "sender"}, [pipe] {
+    take(a);
+    pipe.send(1);
+    a.unlock();
+  });
+  until_parked(wait_reason::chan_send, 1);
+  goro::go({.name = "receiver"}, [pipe] {
+    take(a);
+    a.unlock();
+    (void)pipe.recv();
+  });
+}
+void until_asked() {
+  while (!asked_for_proof) goro::sleep_for(1ms);
+}
+void send_under_a_lock_proven() {
+  proof_says = true;
+  goro::detail::prove_stuck = &proof;
+  send_under_a_lock();
+  until_asked();
+}
+void send_under_a_lock_not_proven() {
+  goro::detail::prove_stuck = &proof;
+  send_under_a_lock();
+  until_asked();
+}
+
+// Who holds what a goroutine waits for, in a dump.
+void dump() {
+  goro::go({.name = "has it"}, [] {
+    take(a);
+    shared.lock_shared();
+    goro::go({.name = "wants it"}, [] { take(a); });
+    goro::go({.name = "writes"}, [] { take(shared); });
+    goro::sleep_for(10s);
+  });
+  until_parked(wait_reason::mutex, 1);
+  until_parked(wait_reason::rw_mutex_write, 1);
+  goro::dump_goroutines(std::cout);
+  goro::dump_goroutines_json(std::cout);
+  for (const goro::goroutine_info& g : goro::goroutines())
+    for (const std::uint64_t id : g.held_by) std::cout << g.name << " waits for " << id << '\n';
+  std::cout.flush();
+}
+
+// And nothing else goes on.
+void all_asleep() {
+  ab_ba();
+  (void)goro::make_chan<int>().recv();
+}
+
 constexpr struct {
   const char* name;
   void (*run)();
@@ -109,7 +250,18 @@ constexpr struct {
              {"read_again", read_again},
              {"with_a_limit", with_a_limit},
              {"given_back_by_another", given_back_by_another},
-             {"chain", chain}};
+             {"chain", chain},
+             {"group_under_a_lock", group_under_a_lock},
+             {"scope_under_a_lock", scope_under_a_lock},
+             {"group_counts_who_waits", group_counts_who_waits},
+             {"group_that_is_fine", group_that_is_fine},
+             {"with_a_long_limit", with_a_long_limit},
+             {"handed_around", handed_around},
+             {"send_under_a_lock", send_under_a_lock},
+             {"send_under_a_lock_proven", send_under_a_lock_proven},
+             {"send_under_a_lock_not_proven", send_under_a_lock_not_proven},
+             {"all_asleep", all_asleep},
+             {"dump", dump}};
 
 }  // namespace
 

@@ -133,19 +133,32 @@ TEST_F(Dump, AnUnboundedChannelSaysSo) {
   c.close();
 }
 
+TEST_F(Dump, ATimersChannelSaysSo) {
+  group_.add(1);
+  goro::go({.name = "timed"}, [this] {
+    goro::timer t(std::chrono::seconds(2));
+    (void)t.c().recv();
+    group_.done();
+  });
+  EXPECT_TRUE(eventually([] { return matches(dump(), "\"timed\" [^\n]*\\(a timer's; 1 waits to receive\\)"); }));
+  EXPECT_TRUE(matches(json(), "\"name\":\"timed\"[^\n]*\"kind\":\"timer\""));
+}
+
 TEST_F(Dump, JsonIsWellFormedAndSaysTheSame) {
   waiting_kinds kinds;
   ASSERT_TRUE(kinds.all_parked());
   const auto r = read_json(json(), R"(
 byname={g["name"]:g for g in d["goroutines"]}
 print(byname["sender"]["state"], byname["sender"]["waits_on"]["len"], byname["sender"]["waits_on"]["cap"])
+print(*(byname[n]["waits_on"]["kind"] for n in ("sender", "receiver")))
+print(byname["sender"]["waits_on"]["waiting"], byname["receiver"]["waits_on"]["waiting"] >= 2)
 print(byname["nil-receiver"]["daemon"], byname["sleeper"]["daemon"])
 print(any("wait_in_receive" in f["function"] for f in byname["receiver"]["stack"]))
 print(byname["receiver"]["created_at"]["line"] > 0, byname["receiver"]["waiting_ns"] >= 0)
 print(int(byname["receiver"]["waits_on"]["address"], 16) == int(byname["receiver-2"]["waits_on"]["address"], 16))
 )");
   EXPECT_EQ(r.exit_status, 0) << r.err << json();
-  EXPECT_EQ(r.out, "chan send 2 2\nTrue False\nTrue\nTrue True\nTrue\n");
+  EXPECT_EQ(r.out, "chan send 2 2\nbuffered unbuffered\n1 True\nTrue False\nTrue\nTrue True\nTrue\n");
 }
 
 TEST_F(Dump, JsonSurvivesAnyName) {

@@ -102,6 +102,13 @@ TEST_P(StackOverflow, SC30_NamesTheGoroutineItsCreationAndItsStack) {
   EXPECT_EQ(r.signal, SIGABRT) << "exit status " << r.exit_status << "\n" << r.err;
   expect_words(r, {"goro: ", "stack overflow", "created"});
   if (GetParam() != std::string("unnamed")) expect_words(r, {"deep-diver"});
+  // Where it was, also when that was inside the C library, and where it came from.
+  const std::string which = GetParam();
+  expect_words(r, {which == "alloca"   ? "large_frames"
+                   : which == "printf" ? "by_printf"
+                   : which == "qsort"  ? "compare_by_sorting"
+                                       : "recurse",
+                   "overflow.cpp:"});
   // The stack pointer and the two ends of the stack.
   const std::regex address("0x[0-9a-f]+");
   EXPECT_GE(std::distance(std::sregex_iterator(r.err.begin(), r.err.end(), address), std::sregex_iterator()),

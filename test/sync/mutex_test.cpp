@@ -561,17 +561,21 @@ TEST_F(Mutex, MayBeDestroyedByWhoGotItLast) {
 
 std::vector<std::string> events;
 const void* watched = nullptr;
-void note(const char* what, const void* lock) {
-  if (lock == watched) events.emplace_back(what);
+void note(std::string what, const void* lock) {
+  if (lock == watched) events.push_back(std::move(what));
+}
+void note_lock(const char* what, const goro::detail::watched_lock& lock) {
+  note(std::string(what) + (lock.limited ? ", limited" : ""), lock.at);
 }
 constexpr goro::detail::lock_watcher watcher{
-    [](const void* lock, goro::detail::lock_kind, const char* state) noexcept {
-      note(std::string(state) == "mutex" ? "wants" : state, lock);
-    },
-    [](const void* lock, goro::detail::lock_kind, const char*) noexcept { note("got", lock); },
-    [](const void* lock, goro::detail::lock_kind) noexcept { note("gave up", lock); },
-    [](const void* lock, goro::detail::lock_kind) noexcept { note("released", lock); },
-};
+    .wants = [](const goro::detail::watched_lock& lock) noexcept { note_lock("wants", lock); },
+    .got = [](const goro::detail::watched_lock& lock) noexcept { note_lock("got", lock); },
+    .gave_up = []() noexcept { note("gave up", watched); },
+    .released = [](const goro::detail::watched_lock& lock) noexcept { note_lock("released", lock); },
+    .waits = nullptr,  // there are no wait groups here
+    .waited = nullptr,
+    .counted = nullptr,
+    .uncounted = nullptr};
 
 TEST_F(Mutex, TellsAWatcherWhoWantsItAndWhoHasIt) {
   goro::mutex m;
@@ -590,7 +594,7 @@ TEST_F(Mutex, TellsAWatcherWhoWantsItAndWhoHasIt) {
   EXPECT_THROW(m.unlock(), std::logic_error);
   goro::detail::locks_are_watched = before_set;
   goro::detail::hooks.locks = before;
-  EXPECT_EQ(events, (std::vector<std::string>{"got", "wants", "gave up", "released", "got", "released"}));
+  EXPECT_EQ(events, (std::vector<std::string>{"got", "wants, limited", "gave up", "released", "got, limited", "released"}));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <goro/clock.hpp>
+#include <goro/detail/hidden_address.hpp>
 
 namespace goro {
 
@@ -23,7 +24,11 @@ struct goroutine_info {
   std::string name;
   std::string state;   // "running", "chan receive", "sleep", ...
   duration waiting{};  // parked for about so long (10 ms too long at most); zero: not parked, not known
-  const void* waits_on = nullptr;  // the channel, lock, ... ; the first channel of a select
+  // The channel, lock, ... ; the first channel of a select. A const void*, in a form that is no reference for
+  // leak::proven: who keeps this record keeps nothing alive.
+  detail::hidden_address waits_on;
+  // Who has the lock that it waits for: ids; 0 for a plain thread. Known with GORO_DEBUG=deadlock only.
+  std::vector<std::uint64_t> held_by;
   std::uint64_t created_by = 0;    // id of the creator; 0: a plain thread
   stack_frame created_at;          // the line that called go
   std::vector<stack_frame> stack;  // innermost first, without goro's own inner functions; empty: not known

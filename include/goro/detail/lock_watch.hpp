@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Who holds which lock and who wants which: asked for by GORO_DEBUG=deadlock, and nothing but one predicted
-// branch otherwise. The fast paths of mutex and rw_mutex are inline, so they look at one byte; while it is set
-// they go through the compiled paths, which tell the watcher (sched/hooks.hpp).
+// branch otherwise. The fast paths of mutex, rw_mutex and wait_group are inline, so they look at one byte; while
+// it is set they go through the compiled paths, which tell the watcher (sched/hooks.hpp).
 #pragma once
 
 #include <goro/detail/export.hpp>
@@ -12,5 +12,9 @@ namespace goro::detail {
 extern GORO_API bool locks_are_watched;
 
 enum class lock_kind : unsigned char { exclusive, shared };
+
+// Told by the goroutine that a wait_group or scope has started: it is counted from here to its end.
+GORO_API void tell_counted(const void* count) noexcept;
+GORO_API void tell_uncounted(const void* count) noexcept;
 
 }  // namespace goro::detail

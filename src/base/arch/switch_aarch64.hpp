@@ -35,6 +35,13 @@ struct saved_context {
         "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31");
 }
 
+[[gnu::always_inline]] inline void forget_registers() noexcept {
+  asm volatile(
+      "mov x20, xzr\n\tmov x21, xzr\n\tmov x22, xzr\n\tmov x23, xzr\n\tmov x24, xzr\n\t"
+      "mov x25, xzr\n\tmov x26, xzr\n\tmov x27, xzr\n\tmov x28, xzr\n\t" ::
+          : "x20", "x21", "x22", "x23", "x24", "x25", "x26", "x27", "x28");
+}
+
 [[noreturn, gnu::always_inline]] inline void jump_to(saved_context* to) noexcept {
   register saved_context* to_register asm("x1") = to;
   asm volatile(

@@ -41,6 +41,17 @@ struct saved_context {
         "xmm14", "xmm15");
 }
 
+// For who has come back from a switch: what the other one left in the registers that functions save is not to be
+// kept on this stack. (It would be taken for references: see debug/proof.cpp.)
+[[gnu::always_inline]] inline void forget_registers() noexcept {
+  asm volatile(
+      "xorl %%r12d, %%r12d\n\t"
+      "xorl %%r13d, %%r13d\n\t"
+      "xorl %%r14d, %%r14d\n\t"
+      "xorl %%r15d, %%r15d\n\t" ::
+          : "r12", "r13", "r14", "r15", "cc");
+}
+
 // Leaves the current stack for ever and goes on in *to.
 [[noreturn, gnu::always_inline]] inline void jump_to(saved_context* to) noexcept {
   asm volatile(
