@@ -23,7 +23,8 @@ bool failed = false;
 int report_file = -1;  // what is written to stderr goes here, so that it can be waited for
 
 constexpr auto hang_guard = 20s;
-constexpr auto no_report_after = 400ms;  // the detector's patience is 200 ms
+constexpr auto no_report_after = 800ms;  // the detector's patience is 200 ms, and it looks twice
+constexpr auto no_order_after = 150ms;   // of locks, which it does not wait to report
 
 [[noreturn]] void give_up(const char* what) {
   std::printf("hangs: %s\n", what);
@@ -85,7 +86,9 @@ std::string reported() {
 }
 
 void ask_for_deadlocks(bool await, bool anybody_left) {
-  const time_point limit = clock::now() + (await ? hang_guard : anybody_left ? no_report_after : 0ms);
+  const time_point limit = clock::now() + (await          ? hang_guard
+                                           : anybody_left ? no_report_after
+                                                          : no_order_after);
   std::string text = reported();
   while (text.empty() && clock::now() < limit) {
     sleep_for(5ms);

@@ -10,6 +10,7 @@ namespace bugs::kubernetes_135078 {
 struct watcher {
   chan<int> events = make_chan<int>();
   chan<int> errors = make_chan<int>();
+  signal_chan closed = make_chan<unit>();
   int pipe_ends[2] = {-1, -1};  // stands for inotify
 };
 
@@ -18,7 +19,7 @@ void library_reader(watcher& w) {
     char byte;
     const ssize_t n = blocking([&] { return read(w.pipe_ends[0], &byte, 1); });
     if (n <= 0) break;
-    w.events.send(byte);
+    if (select(send(w.events, byte), recv(w.closed)) == 1) break;
   }
   ::close(w.pipe_ends[0]);
 }
@@ -31,6 +32,7 @@ void loop(watcher& w, const context& ctx, bool fixed) {
     else
       select(recv(w.events, [](int, bool) {}), recv(w.errors, [](int, bool) {}));  // BUG
   }
+  w.closed.close();
   ::close(w.pipe_ends[1]);
 }
 

@@ -7,18 +7,17 @@
 namespace bugs::moby_33781 {
 
 struct health {
-  chan<int> results = make_chan<int>();
   signal_chan stop = make_chan<unit>();
 };
 
 void monitor(health& h, bool fixed) {
-  if (fixed) h.results = make_chan<int>(1);
+  const chan<int> results = make_chan<int>(fixed ? 1 : 0);  // BUG: no room
   const signal_chan left = make_chan<unit>();
-  start("probe", [results = h.results, left] {
+  start("probe", [results, left] {
     (void)left.recv();
-    results.send(0);  // BUG: fixed, it has a buffer
+    results.send(0);
   });
-  select(recv(h.results, [](int, bool) {}), recv(h.stop));
+  select(recv(results, [](int, bool) {}), recv(h.stop));
   left.close();
 }
 
