@@ -240,6 +240,7 @@ std::size_t tls_stream::writev(std::span<const std::string_view> pieces, std::er
     ec = {EPIPE, std::system_category()};
     return 0;
   }
+  if (late(write_deadline_, ec)) return 0;  // before anything is encrypted; after that, the inner stream's say
   std::size_t sent = 0;
   std::size_t unsent = 0;
   for (std::string_view piece : pieces) {
@@ -253,13 +254,11 @@ std::size_t tls_stream::writev(std::span<const std::string_view> pieces, std::er
       piece.remove_prefix(part.size());
       unsent += part.size();
       if (unsent < most_unsent) continue;
-      if (late(write_deadline_, ec)) return sent;
       flush(ec);
       if (ec) return sent;
       sent += std::exchange(unsent, 0);
     }
   }
-  if (late(write_deadline_, ec)) return sent;
   flush(ec);
   return ec ? sent : sent + unsent;
 }
