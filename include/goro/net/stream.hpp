@@ -34,16 +34,16 @@ class GORO_API stream {
   stream() noexcept = default;
   stream(const stream&) = delete;
   stream& operator=(const stream&) = delete;
-  virtual ~stream();
+  GORO_API virtual ~stream();
 
   // At least one byte, unless the span is empty. 0 without an error: the end.
   virtual std::size_t read(std::span<char> into, std::error_code& ec) = 0;
   // All of it; less only with an error.
   virtual std::size_t write(std::string_view what, std::error_code& ec) = 0;
   // All of all of them, in order, in as few packets as may be. By default one write each.
-  virtual std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec);
+  GORO_API virtual std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec);
   // `count` bytes of a file, from `offset` on; fewer at its end. By default read and written in pieces.
-  virtual std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
+  GORO_API virtual std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
   // Waits until read would not have to wait, and takes nothing: so that an idle connection needs no buffer.
   virtual void wait_readable(std::error_code& ec) = 0;
 
@@ -62,8 +62,8 @@ class GORO_API stream {
 
   // Is told once when the peer has gone or ended its side (detail/pollable.hpp). False: it has already, or this
   // stream cannot tell; then the node is not taken.
-  virtual bool watch_hangup(goro::detail::hangup_node& node) noexcept;
-  virtual void forget_hangup(goro::detail::hangup_node& node) noexcept;
+  GORO_API virtual bool watch_hangup(goro::detail::hangup_node& node) noexcept;
+  GORO_API virtual void forget_hangup(goro::detail::hangup_node& node) noexcept;
 };
 
 class GORO_API acceptor {
@@ -71,7 +71,7 @@ class GORO_API acceptor {
   acceptor() noexcept = default;
   acceptor(const acceptor&) = delete;
   acceptor& operator=(const acceptor&) = delete;
-  virtual ~acceptor();
+  GORO_API virtual ~acceptor();
 
   // Null with an error.
   virtual std::unique_ptr<stream> accept(std::error_code& ec) = 0;
