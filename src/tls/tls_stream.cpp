@@ -240,7 +240,8 @@ std::size_t tls_stream::writev(std::span<const std::string_view> pieces, std::er
     ec = {EPIPE, std::system_category()};
     return 0;
   }
-  if (late(write_deadline_, ec)) return 0;  // before anything is encrypted; after that, the inner stream's say
+  if (late(write_deadline_, ec))
+    return 0;  // before anything is encrypted; after that, the inner stream's say
   std::size_t sent = 0;
   std::size_t unsent = 0;
   for (std::string_view piece : pieces) {
