@@ -6,6 +6,7 @@
 #include <goro/net/conn.hpp>
 #include <goro/net/dial.hpp>
 #include <goro/net/error.hpp>
+#include <goro/net/file.hpp>
 #include <goro/net/listener.hpp>
 #include <goro/net/pipe.hpp>
 #include <goro/net/stream.hpp>

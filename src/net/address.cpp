@@ -62,7 +62,8 @@ bool parse_v6(std::string_view host, std::uint16_t port, address& out) {
   native.sin6_family = AF_INET6;
   native.sin6_port = htons(port);
   const std::size_t percent = host.find('%');
-  if (percent != host.npos && !read_scope(std::string(host.substr(percent + 1)), native.sin6_scope_id)) return false;
+  if (percent != host.npos && !read_scope(std::string(host.substr(percent + 1)), native.sin6_scope_id))
+    return false;
   if (inet_pton(AF_INET6, std::string(host.substr(0, percent)).c_str(), &native.sin6_addr) != 1) return false;
   out = address::from_native(&native, sizeof native);
   return true;
@@ -150,7 +151,8 @@ std::string address::host() const {
       path.resize(std::strlen(path.c_str()));
     return path;
   }
-  return size_ <= sizeof named_family ? std::string() : std::string(chars + sizeof named_family, size_ - sizeof named_family);
+  return size_ <= sizeof named_family ? std::string()
+                                      : std::string(chars + sizeof named_family, size_ - sizeof named_family);
 }
 
 std::uint16_t address::port() const noexcept {

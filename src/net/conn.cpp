@@ -5,11 +5,11 @@
 
 #include <goro/detail/duration.hpp>
 
-#include <algorithm>
-#include <cerrno>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <algorithm>
+#include <cerrno>
 
 namespace goro::net {
 
@@ -129,7 +129,8 @@ address conn::remote_address() const { return stream_ != nullptr ? stream_->remo
 int conn::native_handle() const noexcept { return stream_ != nullptr ? stream_->native_handle() : -1; }
 
 void conn::set_no_delay(bool on) {
-  if (const int fd = native_handle(); fd >= 0) set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0, "set_no_delay");
+  if (const int fd = native_handle(); fd >= 0)
+    set_option(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0, "set_no_delay");
 }
 
 void conn::set_keep_alive(duration interval) {

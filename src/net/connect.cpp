@@ -8,12 +8,12 @@
 #include <goro/detail/duration.hpp>
 #include <goro/time.hpp>
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
 
 namespace goro::detail {
 
@@ -78,10 +78,12 @@ int make_socket(const net::address& at, std::error_code& ec) noexcept {
 // Calls connect. 0, or the errno.
 int try_to_connect(const context& ctx, int fd, const net::address& at) {
   for (duration pause = 100us;; pause = std::min<duration>(pause * 2, 20ms)) {
-    if (::connect(fd, static_cast<const sockaddr*>(at.data()), static_cast<socklen_t>(at.size())) == 0) return 0;
+    if (::connect(fd, static_cast<const sockaddr*>(at.data()), static_cast<socklen_t>(at.size())) == 0)
+      return 0;
     if (errno == EINTR) continue;
     if (errno != EAGAIN || !at.is_unix()) return errno;
-    // The listener's queue is full. The kernel tells nobody when it no longer is, so it can only be tried again.
+    // The listener's queue is full. The kernel tells nobody when it no longer is, so it can only be tried
+    // again.
     if (goro::sleep_for(pause, ctx)) return EAGAIN;
   }
 }

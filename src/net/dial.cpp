@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Happy eyeballs, RFC 8305: the addresses of a name take turns by family, starting with the family that comes first; each is
-// given 250 ms before the next one is tried beside it, and none if it has failed already. The first connection
-// that stands wins; the others are cancelled, and have ended when dial returns.
+// Happy eyeballs, RFC 8305: the addresses of a name take turns by family, starting with the family that
+// comes first; each is given 250 ms before the next one is tried beside it, and none if it has failed
+// already. The first connection that stands wins; the others are cancelled, and have ended when dial returns.
 #include <goro/net/dial.hpp>
 
 #include "net/connect.hpp"

@@ -31,8 +31,12 @@ void listener::close() noexcept {
   if (acceptor_ != nullptr) acceptor_->close();
 }
 
-address listener::local_address() const { return acceptor_ != nullptr ? acceptor_->local_address() : address(); }
-int listener::native_handle() const noexcept { return acceptor_ != nullptr ? acceptor_->native_handle() : -1; }
+address listener::local_address() const {
+  return acceptor_ != nullptr ? acceptor_->local_address() : address();
+}
+int listener::native_handle() const noexcept {
+  return acceptor_ != nullptr ? acceptor_->native_handle() : -1;
+}
 
 listener listen(std::string_view at) { return listen(at, listen_options()); }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Two rings and a lock between two ends.
 //
-// An end waits on its own pollable, which the other end notifies under the core's lock: bytes have come, room has
-// come, it has gone. `ends` is cleared under that lock before an end's pollable is given back, so nobody notifies one
-// that is no more. Notifying makes a task ready while the lock is held: it may spin on it for a moment.
-// Who notifies whom, so that none is missed: an end looks at its ring under the lock, finds nothing, lets go, waits.
-// What changes after that is followed by notify, which the wait finds, or which ends it (netpoll.cpp).
+// An end waits on its own pollable, which the other end notifies under the core's lock: bytes have come,
+// room has come, it has gone. `ends` is cleared under that lock before an end's pollable is given back, so
+// nobody notifies one that is no more. Notifying makes a task ready while the lock is held: it may spin on
+// it for a moment. Who notifies whom, so that none is missed: an end looks at its ring under the lock, finds
+// nothing, lets go, waits. What changes after that is followed by notify, which the wait finds, or which
+// ends it (netpoll.cpp).
 #include "net/pipe.hpp"
 
 #include "net/errors.hpp"
@@ -28,7 +29,7 @@ struct ring {
   std::unique_ptr<char[]> bytes;  // at the first write
   std::size_t head = 0;           // of the oldest
   std::size_t size = 0;
-  bool ended = false;             // nobody writes any more
+  bool ended = false;  // nobody writes any more
 
   std::size_t put(std::string_view what) noexcept {
     std::size_t done = 0;
@@ -82,7 +83,8 @@ struct pipe_core {
   }
 };
 
-pipe_end::pipe_end(std::shared_ptr<pipe_core> core, int index, const net::address& local, const net::address& remote)
+pipe_end::pipe_end(std::shared_ptr<pipe_core> core, int index, const net::address& local,
+                   const net::address& remote)
     : core_(std::move(core)), index_(index), local_(local), remote_(remote) {
   if (poll_.open_memory() != 0) throw std::bad_alloc();
 }

@@ -53,7 +53,7 @@ class pipe_queue {
   pollable poll;
   fd_lock turns;
   std::mutex lock;
-  bool closed = false;                                // under lock
+  bool closed = false;                               // under lock
   std::deque<std::unique_ptr<net::stream>> waiting;  // under lock
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// A c-ares channel for each look-up, driven by the goroutine that wants the answer: no thread, no lock, and changes
-// of /etc/resolv.conf are seen at once. Making one costs about as much as reading that file.
+// A c-ares channel for each look-up, driven by the goroutine that wants the answer: no thread, no lock, and
+// changes of /etc/resolv.conf are seen at once. Making one costs about as much as reading that file.
 //
 // c-ares has several sockets, which come and go; a goroutine waits on one thing. So they are in an epoll set
 // of this look-up, level-triggered, and that set's own descriptor is what the goroutine waits on: when it is
-// ready, the sockets are asked for without waiting and handed to c-ares. The time until c-ares wants to ask again
-// is the read deadline. No c-ares function is on the stack while the goroutine waits.
+// ready, the sockets are asked for without waiting and handed to c-ares. The time until c-ares wants to ask
+// again is the read deadline. No c-ares function is on the stack while the goroutine waits.
 #include "net/resolver.hpp"
 
 #include "net/socket.hpp"
@@ -18,13 +18,13 @@
 
 #include <ares.h>
 
-#include <algorithm>
-#include <charconv>
-#include <mutex>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <algorithm>
+#include <charconv>
+#include <mutex>
 
 namespace goro::detail {
 
@@ -130,7 +130,9 @@ class look_up_under_way {
     timeval left{};
     timeval* const until_retry = ares_timeout(channel_, nullptr, &left);
     const std::int64_t retry =
-        until_retry == nullptr ? never : deadline_after(std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
+        until_retry == nullptr
+            ? never
+            : deadline_after(std::chrono::seconds(left.tv_sec) + std::chrono::microseconds(left.tv_usec));
     set_.set_deadline(direction::read, retry);
     // After that, so that a cancellation in between is not lost.
     if (set_.poll().check(direction::write) != poll_end::ready) return false;

@@ -15,8 +15,8 @@ class context;
 
 namespace goro::detail {
 
-// All addresses of host, with the port of `service` (a number or a name), in the order of RFC 6724. A numeric host,
-// "localhost" and what /etc/hosts has need no network.
+// All addresses of host, with the port of `service` (a number or a name), in the order of RFC 6724. A
+// numeric host, "localhost" and what /etc/hosts has need no network.
 std::vector<net::address> look_up(const context& ctx, std::string_view host, std::string_view service,
                                   std::error_code& ec);
 

@@ -22,6 +22,7 @@ void socket_handle::close() noexcept {
   lock_.wait_until_unused();
   ::close(fd_);
   poll_.release();
+  __atomic_store_n(&gone_, true, __ATOMIC_RELEASE);
 }
 
 namespace {

@@ -2,17 +2,17 @@
 // A socket that a goroutine can wait on: the descriptor, its place in the netpoller, and its lock. Streams,
 // acceptors and datagrams are made of it.
 //
-// Each call is: take the turn, look at close and deadline, try the system call, wait when it says EAGAIN. What
-// stays the same for all of them is attempt().
+// Each call is: take the turn, look at close and deadline, try the system call, wait when it says EAGAIN.
+// What stays the same for all of them is attempt().
 #pragma once
 
 #include <goro/detail/fd_lock.hpp>
 #include <goro/detail/pollable.hpp>
 #include <goro/net/address.hpp>
 
+#include <sys/types.h>
 #include <cerrno>
 #include <cstdint>
-#include <sys/types.h>
 #include <system_error>
 
 #include "net/errors.hpp"
@@ -33,6 +33,8 @@ class socket_handle {
   void close() noexcept;
 
   int fd() const noexcept { return fd_; }
+  // Closed, and nobody is told of anything any more.
+  bool is_gone() const noexcept { return __atomic_load_n(&gone_, __ATOMIC_ACQUIRE); }
   fd_lock& lock() noexcept { return lock_; }
   pollable& poll() noexcept { return poll_; }
 
@@ -40,8 +42,8 @@ class socket_handle {
     if (const fd_use use(lock_); use) poll_.set_deadline(d, when);
   }
 
-  // With the turn of `d`: calls `call` until it does not say EAGAIN, waiting in between. Returns what it returned:
-  // negative with `ec` set. `wait_first`: it would say so now.
+  // With the turn of `d`: calls `call` until it does not say EAGAIN, waiting in between. Returns what it
+  // returned: negative with `ec` set. `wait_first`: it would say so now.
   template <class Call>
   ssize_t attempt(direction d, bool wait_first, std::error_code& ec, Call call) {
     for (;;) {
@@ -68,6 +70,7 @@ class socket_handle {
   int fd_ = -1;
   pollable poll_;
   fd_lock lock_;
+  bool gone_ = false;
 };
 
 net::address name_of_socket(int fd) noexcept;

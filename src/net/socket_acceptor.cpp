@@ -6,16 +6,16 @@
 
 #include <goro/clock.hpp>
 #include <goro/context.hpp>
+#include <goro/detail/duration.hpp>
 #include <goro/net/listener.hpp>
-#include <goro/time.hpp>
 
-#include <algorithm>
-#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <algorithm>
+#include <chrono>
 
 namespace goro::detail {
 
@@ -52,20 +52,17 @@ class socket_acceptor final : public net::acceptor {
 
   std::unique_ptr<net::stream> accept(std::error_code& ec) override {
     ec.clear();
-    int fd;
-    {
-      const fd_turn turn(socket_.lock(), direction::read);
-      if (!turn) {
-        ec = net::make_error_code(net::errc::closed);
-        return nullptr;
-      }
-      fd = static_cast<int>(socket_.attempt(direction::read, false, ec, [](int own) -> ssize_t {
-        for (;;) {
-          const int got = ::accept4(own, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-          if (got >= 0 || !is_that_connections_own(errno)) return got;
-        }
-      }));
+    const fd_turn turn(socket_.lock(), direction::read);
+    if (!turn) {
+      ec = net::make_error_code(net::errc::closed);
+      return nullptr;
     }
+    const auto fd = static_cast<int>(socket_.attempt(direction::read, false, ec, [](int own) -> ssize_t {
+      for (;;) {
+        const int got = ::accept4(own, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (got >= 0 || !is_that_connections_own(errno)) return got;
+      }
+    }));
     if (fd >= 0) {
       pause_ = 0ns;
       return socket_stream::make(fd, tcp_, ec);
@@ -88,15 +85,16 @@ class socket_acceptor final : public net::acceptor {
   int native_handle() const noexcept override { return socket_.lock().is_closed() ? -1 : socket_.fd(); }
 
  private:
-  // Whatever comes free is for others first; close ends it.
+  // With the turn. Waits for a writability that does not come, up to a deadline, so that close ends it.
   void back_off() {
     pause_ = pause_ == 0ns ? 5ms : std::min<duration>(pause_ * 2, 1s);
-    goro::sleep_for(pause_);
+    socket_.poll().set_deadline(direction::write, deadline_after(pause_));
+    (void)socket_.poll().wait(direction::write);
   }
 
   mutable socket_handle socket_;
   net::address at_;
-  duration pause_{};
+  duration pause_{};  // of who has the turn
   const bool tcp_;
 };
 
@@ -128,7 +126,8 @@ listener listen(std::string_view text, const listen_options& options, std::error
   if (ec) {
     std::string_view host;
     std::string_view service;
-    if (text.substr(0, 5) == "unix:" || !goro::detail::split_host_port(text, host, service)) return listener();
+    if (text.substr(0, 5) == "unix:" || !goro::detail::split_host_port(text, host, service))
+      return listener();
     const auto all = goro::detail::look_up(background(), host, service, ec);
     if (ec) return listener();
     const auto v4 = std::find_if(all.begin(), all.end(), [](const address& each) { return each.is_v4(); });

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Reads go without the last, vain system call. A read that got less than it asked for has emptied a TCP socket, so
-// the next one waits at once instead of asking for EAGAIN (1.1 us each). Why no data is missed: the set is
-// edge-triggered, so what comes after that recv brings an event; and what came before it was in its queue, unless
-// recv stopped at something: the end (RDHUP), an error, or urgent data. These are in the same event or in one that
-// is still to come, and make the socket "out of order", after which it always asks. Unix sockets also stop at
-// passed descriptors, without an event for it: for them there is no such hint.
+// Reads go without the last, vain system call. A read that got less than it asked for has emptied a TCP
+// socket, so the next one waits at once instead of asking for EAGAIN (1.1 us each). Why no data is missed:
+// the set is edge-triggered, so what comes after that recv brings an event; and what came before it was in
+// its queue, unless recv stopped at something: the end (RDHUP), an error, or urgent data. These are in the
+// same event or in one that is still to come, and make the socket "out of order", after which it always
+// asks. Unix sockets also stop at passed descriptors, without an event for it: for them there is no such
+// hint.
 #include "net/socket_stream.hpp"
 
-#include <algorithm>
-#include <climits>
+#include <goro/go.hpp>
+
 #include <netinet/in.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <algorithm>
 
 namespace goro::detail {
 
@@ -24,7 +26,8 @@ constexpr std::size_t most_pieces = 64;
 constexpr std::size_t most_at_once = std::size_t{1} << 30;
 
 // The pieces from byte `done` on.
-std::size_t fill(iovec* into, std::span<const std::string_view> pieces, std::size_t& first, std::size_t& skip) {
+std::size_t fill(iovec* into, std::span<const std::string_view> pieces, std::size_t& first,
+                 std::size_t& skip) {
   while (first != pieces.size() && skip >= pieces[first].size()) {
     skip -= pieces[first].size();
     ++first;
@@ -32,7 +35,8 @@ std::size_t fill(iovec* into, std::span<const std::string_view> pieces, std::siz
   std::size_t n = 0;
   std::size_t within = skip;
   std::size_t total = 0;
-  for (std::size_t i = first; i != pieces.size() && n != most_pieces && total < most_at_once; ++i, within = 0) {
+  for (std::size_t i = first; i != pieces.size() && n != most_pieces && total < most_at_once;
+       ++i, within = 0) {
     if (pieces[i].size() == within) continue;
     into[n].iov_base = const_cast<char*>(pieces[i].data() + within);
     into[n].iov_len = std::min(pieces[i].size() - within, most_at_once);
@@ -72,11 +76,16 @@ void socket_stream::wait_readable(std::error_code& ec) {
     ec = closed();
     return;
   }
-  (void)socket_.attempt(direction::read, surely_empty(), ec, [](int fd) {
+  if (surely_empty()) {
+    drained_ = false;
+    ec = error_of(
+        socket_.poll().wait(direction::read));  // an event is good enough: no call to look whether it is true
+    return;
+  }
+  (void)socket_.attempt(direction::read, false, ec, [](int fd) {
     char one;
     return ::recv(fd, &one, 1, MSG_PEEK);
   });
-  drained_ = false;
 }
 
 std::size_t socket_stream::write(std::string_view what, std::error_code& ec) {
@@ -164,8 +173,13 @@ bool socket_stream::watch_hangup(hangup_node& node) noexcept {
 }
 
 void socket_stream::forget_hangup(hangup_node& node) noexcept {
-  const fd_use use(socket_.lock());
-  if (use) socket_.poll().forget_hangup(node);
+  while (!socket_.is_gone()) {
+    if (const fd_use use(socket_.lock()); use) {
+      socket_.poll().forget_hangup(node);
+      return;
+    }
+    goro::yield();  // somebody closes it just now; when that is done, nobody is told any more
+  }
 }
 
 }  // namespace goro::detail

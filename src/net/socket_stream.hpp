@@ -22,7 +22,9 @@ class socket_stream final : public net::stream {
   std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec) override;
   void wait_readable(std::error_code& ec) override;
   void set_read_deadline(std::int64_t when) noexcept override { socket_.set_deadline(direction::read, when); }
-  void set_write_deadline(std::int64_t when) noexcept override { socket_.set_deadline(direction::write, when); }
+  void set_write_deadline(std::int64_t when) noexcept override {
+    socket_.set_deadline(direction::write, when);
+  }
   void close() noexcept override { socket_.close(); }
   void close_write(std::error_code& ec) override;
   net::address local_address() const override;

@@ -6,10 +6,10 @@
 
 #include <goro/go.hpp>
 
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <memory>
-#include <unistd.h>
 
 namespace goro::net {
 

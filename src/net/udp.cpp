@@ -5,13 +5,13 @@
 
 #include <goro/time.hpp>
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <netinet/in.h>
 #include <string>
-#include <sys/socket.h>
-#include <unistd.h>
 
 namespace goro::net {
 
@@ -95,8 +95,8 @@ void udp_socket::send_to(std::string_view what, const address& to, std::error_co
     return ::sendto(fd, what.data(), what.size(), MSG_NOSIGNAL, static_cast<const sockaddr*>(to.data()),
                     static_cast<socklen_t>(to.size()));
   };
-  // A Unix socket says EAGAIN while the *receiver's* queue is full, for which the kernel has no event: it can only be
-  // tried again.
+  // A Unix socket says EAGAIN while the *receiver's* queue is full, for which the kernel has no event: it
+  // can only be tried again.
   for (duration pause = 50us; to.is_unix(); pause = std::min<duration>(pause * 2, 5ms)) {
     ec = goro::detail::error_of(socket_->poll().check(direction::write));
     if (ec || send(socket_->fd()) >= 0) return;

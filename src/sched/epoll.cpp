@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What an event carries: the descriptor's block in the lower 48 bits, its generation in the upper 16 (user space
-// ends at 2^47 on x86-64 unless a program asks for more, and at 2^48 on AArch64). 0 is the eventfd.
+// What an event carries: the descriptor's block in the lower 48 bits, its generation in the upper 16 (user
+// space ends at 2^47 on x86-64 unless a program asks for more, and at 2^48 on AArch64). 0 is the eventfd.
 #include "sched/epoll.hpp"
 
 #include "base/fatal.hpp"
@@ -9,11 +9,11 @@
 #include "sched/poll_descriptor.hpp"
 #include "sched/runtime.hpp"
 
-#include <cerrno>
-#include <ctime>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <cerrno>
+#include <ctime>
 
 namespace goro::detail {
 
@@ -28,12 +28,14 @@ constinit spin_lock making;
 constinit std::atomic<bool> looking{false};  // somebody polls without waiting
 
 constexpr std::uint32_t wanted_events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
-// After these an empty socket may have something to say all the same: the end, an error, or what lies behind a mark.
+// After these an empty socket may have something to say all the same: the end, an error, or what lies behind
+// a mark.
 constexpr std::uint32_t out_of_the_ordinary = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
 constexpr std::uint32_t gone = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
 
 std::uint64_t name_of(const poll_descriptor& p) noexcept {
-  return reinterpret_cast<std::uintptr_t>(&p) | std::uint64_t{p.generation.load(std::memory_order_relaxed)} << 48;
+  return reinterpret_cast<std::uintptr_t>(&p) | std::uint64_t{p.generation.load(std::memory_order_relaxed)}
+                                                    << 48;
 }
 
 // -1 with errno.
@@ -69,9 +71,14 @@ void take_event(poll_result& found, const epoll_event& event) noexcept {
   }
   constexpr std::uint64_t pointer = (std::uint64_t{1} << 48) - 1;
   auto& p = *reinterpret_cast<poll_descriptor*>(static_cast<std::uintptr_t>(event.data.u64 & pointer));
-  if (p.generation.load(std::memory_order_acquire) != event.data.u64 >> 48) return;  // I4 of netpoll.cpp
+  const auto generation = static_cast<std::uint16_t>(event.data.u64 >> 48);
+  if (p.generation.load(std::memory_order_acquire) != generation) return;  // I4, P4 of netpoll.cpp
+  if (event_node* const node = p.told.load(std::memory_order_acquire)) {
+    node->event(*node);
+    return;
+  }
   const std::uint32_t events = event.events;
-  if ((events & out_of_the_ordinary) != 0) tell_hung_up(p, (events & gone) != 0);
+  if ((events & out_of_the_ordinary) != 0) tell_out_of_order(p, (events & gone) != 0, generation);
   if ((events & (EPOLLIN | out_of_the_ordinary)) != 0) add(found, tell(p, direction::read));
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) add(found, tell(p, direction::write));
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
-// A spin lock over a few plain fields: as many locked instructions as a word that is compared and swapped (one to
-// take a turn, one to give it back), and nothing to reason about but what holds between two holders.
+// A spin lock over a few plain fields: as many locked instructions as a word that is compared and swapped
+// (one to take a turn, one to give it back), and nothing to reason about but what holds between two holders.
 //
 // Invariants, while nobody holds lock_
-//   I1  uses_ counts those who have a turn and those who called use(): the descriptor's number is valid for them.
+//   I1  uses_ counts those who have a turn and those who called use(): the descriptor's number is valid for
+//       them.
 //   I2  Somebody waits for a turn only while that turn is taken, and nobody does once closed_ is set.
-//   I3  A turn that is given back goes to the first who waits; it is never free in between, so nobody overtakes.
+//   I3  A turn that is given back goes to the first who waits; it is never free in between, so nobody
+//       overtakes.
 //   I4  closer_ is set only while closed_ is and uses_ is not 0.
-// A waiter's node is on its own stack. Who unlinks it, under the lock, makes it ready once, afterwards; from then
-// on the node is not touched: `got` is written before.
-// A use that ends as the last one, while the closer waits, makes the closer ready: what all uses did is visible to
-// it (each passes lock_), so it may close the descriptor and free the memory. That use touches nothing after the
-// unlock but the closer's task, which lives.
+// A waiter's node is on its own stack. Who unlinks it, under the lock, makes it ready once, afterwards; from
+// then on the node is not touched: `got` is written before.
+// A use that ends as the last one, while the closer waits, makes the closer ready: what all uses did is
+// visible to it (each passes lock_), so it may close the descriptor and free the memory. That use touches
+// nothing after the unlock but the closer's task, which lives.
 #include <goro/detail/fd_lock.hpp>
 
 #include "base/spin_lock.hpp"
@@ -34,7 +36,8 @@ constexpr std::uint32_t most_uses = 1u << 20;
 class word_guard {
  public:
   explicit word_guard(std::uint32_t& word) noexcept : word_(word) {
-    for (unsigned round = 0; __atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0; ++round) spin_wait(round);
+    for (unsigned round = 0; __atomic_exchange_n(&word_, 1u, __ATOMIC_ACQUIRE) != 0; ++round)
+      spin_wait(round);
   }
   ~word_guard() { unlock(); }
   word_guard(const word_guard&) = delete;
@@ -50,8 +53,9 @@ class word_guard {
 };
 
 [[noreturn]] void too_many() {
-  throw std::logic_error("goro: net: more than 1048576 operations are under way on one descriptor; "
-                         "let fewer goroutines use it");
+  throw std::logic_error(
+      "goro: net: more than 1048576 operations are under way on one descriptor; "
+      "let fewer goroutines use it");
 }
 
 }  // namespace

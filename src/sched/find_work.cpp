@@ -22,6 +22,7 @@ constexpr int timers_at_once = 64;    // then goroutines have their turn
 constexpr int timers_when_full = 8;   // of a ring that is half full: those that wait in it go first
 constexpr std::size_t global_batch = 128;
 constexpr int steal_rounds = 4;
+constexpr std::uint32_t looks_between_polls = 16;  // looks around of a P that is never out of work
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
 // Goroutines that hand over to each other through run_next have a slice together, as in Go, so that a pair
@@ -171,6 +172,7 @@ goroutine* find_work(machine* m) noexcept {
     const bool others_first = turn_is_over(p);
     p->poke.store(0, std::memory_order_relaxed);
     run_timers(p);
+    if (others_first && io_is_unattended() && ++p->looks_without_poll % looks_between_polls == 0) (void)poll_and_ready();
     goroutine* g = nullptr;
     if (run_order* const order = the_order.load(std::memory_order_acquire)) [[unlikely]]
       g = take_ordered(p, *order);

@@ -49,6 +49,7 @@ struct alignas(128) processor {
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
   std::uint32_t yields = 0;                   // while a P is idle
+  std::uint32_t looks_without_poll = 0;       // looks around while somebody waits for a descriptor
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue
   std::atomic<std::uint64_t> switches{0};     // owner counts; the monitor watches it stand still
   std::atomic<std::uint64_t> block_calls{0};  // owner counts announced blocking calls

@@ -164,8 +164,7 @@ void hand_off(processor* p) noexcept {
     wake_one();
   else if (first != never)
     wake_for_timer(first);  // the M that gave the P up may have been the one to keep time
-  else if (io_is_unattended())
-    wake_one();  // … or to poll: N1 of netpoll.hpp
+  if (io_is_unattended()) wake_one();  // … or to poll: N1 of netpoll.hpp
 }
 
 visible visible_work(std::int64_t now) noexcept {

@@ -24,7 +24,8 @@ TEST_P(Asio, ReadsAndWritesWhole) {
   const std::string big(400'000, 'b');
   goro::scope s;
   s.go([&client = client, &big] {
-    const std::array<asio::const_buffer, 3> parts = {asio::buffer("head", 4), asio::buffer(big), asio::buffer("\n", 1)};
+    const std::array<asio::const_buffer, 3> parts = {asio::buffer("head", 4), asio::buffer(big),
+                                                     asio::buffer("\n", 1)};
     EXPECT_EQ(asio::write(client, parts), big.size() + 5);
     client.close_write();
   });

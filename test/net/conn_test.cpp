@@ -183,7 +183,8 @@ TEST_F(Streams, AConnOfNothingSaysClosed) {
   EXPECT_FALSE(c);
 }
 
-// A Unix socket stops reading at a passed descriptor although there is more: not to be taken for an empty one.
+// A Unix socket stops reading at a passed descriptor although there is more: not to be taken for an empty
+// one.
 TEST_F(Streams, APassedDescriptorDoesNotHideWhatFollows) {
   auto [client, server] = connect(kind::unix_socket);
   char control[CMSG_SPACE(sizeof(int))] = {};

@@ -109,10 +109,10 @@ class OfEachKind : public testing::TestWithParam<kind> {
 
 }  // namespace goro_test
 
-#define GORO_OF_EACH_KIND(Suite)                                                                          \
-  INSTANTIATE_TEST_SUITE_P(Kinds, Suite,                                                                  \
-                           testing::Values(goro_test::kind::tcp, goro_test::kind::tcp6,                   \
-                                           goro_test::kind::unix_socket, goro_test::kind::memory),        \
-                           [](const testing::TestParamInfo<goro_test::kind>& k) {                         \
-                             return std::string(goro_test::name_of(k.param));                             \
+#define GORO_OF_EACH_KIND(Suite)                                                                   \
+  INSTANTIATE_TEST_SUITE_P(Kinds, Suite,                                                           \
+                           testing::Values(goro_test::kind::tcp, goro_test::kind::tcp6,            \
+                                           goro_test::kind::unix_socket, goro_test::kind::memory), \
+                           [](const testing::TestParamInfo<goro_test::kind>& k) {                  \
+                             return std::string(goro_test::name_of(k.param));                      \
                            })

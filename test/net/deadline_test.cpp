@@ -256,8 +256,8 @@ TEST_P(Deadlines, NP09_OfAllLengthsUnderLoad) {
     });
   std::atomic<int> ended{0};
   goro::scope s;
-  const std::vector<goro::duration> lengths = {1ns, 2ns,   5ns,   50ns, 100ns, 200ns, 500ns, 750ns, 1us,
-                                               5us, 25us,  250us, 500us, 1ms,  5ms,   100ms, 250ms, 500ms, 1s};
+  const std::vector<goro::duration> lengths = {1ns,  2ns,   5ns,   50ns, 100ns, 200ns, 500ns, 750ns, 1us, 5us,
+                                               25us, 250us, 500us, 1ms,  5ms,   100ms, 250ms, 500ms, 1s};
   for (const goro::duration d : lengths) {
     s.go([&l, &ended, d] {
       auto client = l.dial();

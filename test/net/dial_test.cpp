@@ -125,13 +125,15 @@ TEST_F(Dial, UnixWaitsForRoomInTheQueue) {
 TEST_F(Dial, LooksUpAName) {
   name_server names(name_server::table{{"echo.test", {"127.0.0.1"}}});
   listening l(kind::tcp);
-  EXPECT_FALSE(dial_code(goro::background(), "echo.test:" + std::to_string(l.listener.local_address().port())));
+  EXPECT_FALSE(
+      dial_code(goro::background(), "echo.test:" + std::to_string(l.listener.local_address().port())));
   EXPECT_GE(names.asked(), 1);
   EXPECT_EQ(dial_code(goro::background(), "nobody.test:80"), net::errc::no_such_host);
 }
 
 TEST_F(Dial, TriesAllAddressesAndKeepsTheFirstError) {
-  name_server names(name_server::table{{"two.test", {"127.0.0.2", "127.0.0.1"}}, {"dead.test", {"127.0.0.2", "127.0.0.3"}}});
+  name_server names(name_server::table{{"two.test", {"127.0.0.2", "127.0.0.1"}},
+                                       {"dead.test", {"127.0.0.2", "127.0.0.3"}}});
   listening l(kind::tcp);  // on 127.0.0.1 only
   const std::string port = std::to_string(l.listener.local_address().port());
   EXPECT_FALSE(dial_code(goro::background(), "two.test:" + port));

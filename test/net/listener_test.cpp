@@ -20,7 +20,8 @@ class Listener : public testing::Test {
 };
 
 TEST_F(Listener, AddressesAsTheyAreWritten) {
-  for (const char* text : {"127.0.0.1:80", "[::1]:80", "[fe80::1%2]:9", "unix:/tmp/x.sock", "unix:@abstract", "0.0.0.0:0"}) {
+  for (const char* text :
+       {"127.0.0.1:80", "[::1]:80", "[fe80::1%2]:9", "unix:/tmp/x.sock", "unix:@abstract", "0.0.0.0:0"}) {
     std::error_code ec;
     const net::address a = net::address::parse(text, ec);
     EXPECT_FALSE(ec) << text;
@@ -34,8 +35,8 @@ TEST_F(Listener, AddressesAsTheyAreWritten) {
   EXPECT_EQ(net::address(":8080").to_string(), "[::]:8080");
   EXPECT_EQ(net::address("1.2.3.4:5").with_port(6).to_string(), "1.2.3.4:6");
   EXPECT_TRUE(net::address().empty());
-  for (const char* text : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "1.2.3:4", "[::1:80",
-                           "::1:80", "unix:", "localhost:80", "[::1%]:80", "127.0.0.1:80 "}) {
+  for (const char* text : {"", ":", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "1.2.3:4",
+                           "[::1:80", "::1:80", "unix:", "localhost:80", "[::1%]:80", "127.0.0.1:80 "}) {
     std::error_code ec;
     (void)net::address::parse(text, ec);
     EXPECT_EQ(ec, net::errc::bad_address) << text;
@@ -148,13 +149,14 @@ TEST(ListenerChild, DISABLED_DescriptorsRunOut) {
     return got.size();
   });
   ASSERT_TRUE(eventually([&] { return about.load(); }));
-  ASSERT_TRUE(eventually([] { return goro::detail::parked_count(goro::detail::wait_reason::sleep) == 1; }));
+  ASSERT_TRUE(waiting_for_io(1));
   for (const int fd : taken) ::close(fd);
   EXPECT_EQ(accepted.get(), 3u);
 }
 
 TEST_F(Listener, GoesOnAfterDescriptorsRanOut) {
-  const auto r = run_child("/proc/self/exe", {"--gtest_filter=ListenerChild.**", "--gtest_also_run_disabled_tests"});
+  const auto r =
+      run_child("/proc/self/exe", {"--gtest_filter=ListenerChild.**", "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
 }
 

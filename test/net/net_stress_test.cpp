@@ -223,7 +223,8 @@ TEST_P(NetStress, NP09_ShortDeadlinesAgainstAnswers) {
   EXPECT_EQ(done, pairs * rounds);
 }
 
-// Plain threads and goroutines at the two ends, all Ps idle in between: the wake of a thread that waits for nobody.
+// Plain threads and goroutines at the two ends, all Ps idle in between: the wake of a thread that waits for
+// nobody.
 TEST_P(NetStress, PlainThreadsWaitToo) {
   listening l(kind::tcp);
   constexpr int threads = 4;

@@ -5,6 +5,7 @@
 #include <goro/detail/pollable.hpp>
 
 #include "sched/netpoll.hpp"
+#include "support/at_procs.hpp"
 #include "support/child.hpp"
 
 #include <sched.h>
@@ -149,13 +150,15 @@ TEST_F(Netpoll, ADumpSaysIOWait) {
   });
   ASSERT_TRUE(waiting_for_io(1));
   const auto all = goro::goroutines();
-  EXPECT_EQ(std::count_if(all.begin(), all.end(), [](const goro::goroutine_info& g) { return g.state == "IO wait"; }), 1);
+  EXPECT_EQ(std::count_if(all.begin(), all.end(),
+                          [](const goro::goroutine_info& g) { return g.state == "IO wait"; }),
+            1);
   server.close();
   s.wait();
 }
 
 // No M is left that could be made for the ready one: the poller itself has to come back.
-TEST_F(Netpoll, ThePollerComesBackIfNoThreadCanBeHad) {
+TEST_F(Netpoll, SC35_ThePollerComesBackIfNoThreadCanBeHad) {
   goro::set_max_procs(1);
   auto [client, server] = connect(kind::tcp);
   auto reader = goro::async([&server = server] {
@@ -210,6 +213,7 @@ TEST_F(Netpoll, TwoTasksForOneDirectionAreRefused) {
 
 // Goroutines that wait for sockets, all Ps idle: no thread of the process wakes up.
 TEST_F(Netpoll, IdleMeansIdleWhileSomebodyWaits) {
+  if (under_tsan) GTEST_SKIP() << "TSan has a thread of its own that wakes up";
   auto [client, server] = connect(kind::tcp);
   auto reader = goro::async([&server = server] {
     char buffer[8];
@@ -221,8 +225,8 @@ TEST_F(Netpoll, IdleMeansIdleWhileSomebodyWaits) {
     ::getrusage(RUSAGE_SELF, &u);
     return u.ru_nvcsw;
   };
-  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a loop,
-  // because the machine may be slow.
+  // The monitor goes to rest within a few tenths of a second; then half a second passes without it. In a
+  // loop, because the machine may be slow.
   ASSERT_TRUE(eventually([&] {
     const auto before = switches();
     std::this_thread::sleep_for(500ms);
@@ -257,14 +261,15 @@ TEST(NetpollChild, DISABLED_WaitsForAPipeUnderRun) {
   });
 }
 
-TEST_F(Netpoll, WaitingForASocketIsNoDeadlock) {
-  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun", "--gtest_also_run_disabled_tests"});
+TEST_F(Netpoll, SC28_WaitingForASocketIsNoDeadlock) {
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForASocketUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
 }
 
 TEST_F(Netpoll, WaitingForAPipeInMemoryIsOne) {
-  const auto r =
-      run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForAPipeUnderRun", "--gtest_also_run_disabled_tests"});
+  const auto r = run_child("/proc/self/exe", {"--gtest_filter=NetpollChild.*WaitsForAPipeUnderRun",
+                                              "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 2) << r.out << r.err;
   EXPECT_NE(r.err.find("all goroutines are asleep"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find("IO wait"), std::string::npos) << r.err;

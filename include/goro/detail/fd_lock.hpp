@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The lock of a descriptor: reads take turns, writes take turns, other uses are counted, and a close waits until
-// all have gone. So the number of a descriptor that is closed, which may be another one's by then, is never used.
+// The lock of a descriptor: reads take turns, writes take turns, other uses are counted, and a close waits
+// until all have gone. So the number of a descriptor that is closed, which may be another one's by then, is
+// never used.
 //
 // The protocol is in src/sched/fd_lock.cpp. Any task may call; who waits does so in "IO wait".
 #pragma once
@@ -28,8 +29,8 @@ class fd_lock {
   GORO_API bool lock(direction d);
   GORO_API void unlock(direction d) noexcept;
 
-  // From now on the calls above fail, and those who wait for a turn go on and fail. True: the caller is the one
-  // who closes: when it has woken those that wait inside a turn, it calls wait_until_unused.
+  // From now on the calls above fail, and those who wait for a turn go on and fail. True: the caller is the
+  // one who closes: when it has woken those that wait inside a turn, it calls wait_until_unused.
   GORO_API bool begin_close() noexcept;
   GORO_API void wait_until_unused() noexcept;
 

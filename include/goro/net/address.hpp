@@ -24,8 +24,8 @@ class address {
   // None: empty() is true, to_string() "".
   constexpr address() noexcept = default;
 
-  // From text as to_string() writes it. The host must be a number, not a name; an empty one ("`:80`") is every
-  // address of this machine. "%eth0" or "%2" behind an IPv6 address is its scope.
+  // From text as to_string() writes it. The host must be a number, not a name; an empty one ("`:80`") is
+  // every address of this machine. "%eth0" or "%2" behind an IPv6 address is its scope.
   //
   // Throws   std::system_error, errc::bad_address.
   GORO_API explicit address(std::string_view text);

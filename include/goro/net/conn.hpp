@@ -6,11 +6,11 @@
 //   char buffer[512];
 //   std::size_t n = c.read(buffer);            // 0: the other side has ended
 //
-// Go's net.Conn. Reads and writes may go on at the same time, from any goroutines and threads; several reads, or
-// several writes, take turns. close() may be called while others are inside: they get errc::closed. Moving and
-// destroying a conn are for when nobody else uses it.
-// It also models Boost.Asio's SyncReadStream and SyncWriteStream, so boost::asio::read, write, read_until and Beast
-// work on it; no header of Boost is included here.
+// Go's net.Conn. Reads and writes may go on at the same time, from any goroutines and threads; several
+// reads, or several writes, take turns. close() may be called while others are inside: they get
+// errc::closed. Moving and destroying a conn are for when nobody else uses it.
+// It also models Boost.Asio's SyncReadStream and SyncWriteStream, so boost::asio::read, write, read_until
+// and Beast work on it; no header of Boost is included here.
 #pragma once
 
 #include <concepts>
@@ -82,7 +82,8 @@ class conn {
 
   explicit operator bool() const noexcept { return stream_ != nullptr; }
 
-  // Returns  at least one byte, as soon as there is one; 0: the peer has ended its side, or the span is empty.
+  // Returns  at least one byte, as soon as there is one; 0: the peer has ended its side, or the span is
+  //          empty.
   // Throws   std::system_error; with the code as an argument, nothing.
   // Waits    until there is something, the read deadline passes, or the conn is closed.
   // Go       Conn.Read, which gives io.EOF for 0
@@ -97,22 +98,23 @@ class conn {
   GORO_API void writev(std::span<const std::string_view> pieces);
   GORO_API std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec);
 
-  // Sends `count` bytes of the open file from `offset` on, without copying them through this process where the
-  // kernel can. Returns how many: fewer if the file ends.
+  // Sends `count` bytes of the open file from `offset` on, without copying them through this process where
+  // the kernel can. Returns how many: fewer if the file ends.
   GORO_API std::size_t send_file(int file, std::uint64_t offset, std::size_t count);
   GORO_API std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
 
-  // Waits until a read would not wait; takes nothing.
+  // Waits until a read would not wait, as a rule; takes nothing. An idle connection needs no buffer so.
   GORO_API void wait_readable();
   GORO_API void wait_readable(std::error_code& ec);
 
-  // From `when` on calls of that direction fail with goro::errc::deadline_exceeded, also those that wait now, until
-  // the deadline is moved. time_point::max(): none. Cost: two stores, as a rule.
+  // From `when` on calls of that direction fail with goro::errc::deadline_exceeded, also those that wait
+  // now, until the deadline is moved. time_point::max(): none. Cost: two stores, as a rule.
   GORO_API void set_deadline(time_point when) noexcept;
   GORO_API void set_read_deadline(time_point when) noexcept;
   GORO_API void set_write_deadline(time_point when) noexcept;
 
-  // Ends both directions. Whoever is inside a call goes on, with errc::closed, and has gone when close returns.
+  // Ends both directions. Whoever is inside a call goes on, with errc::closed, and has gone when close
+  // returns.
   GORO_API void close() noexcept;
   // Ends our side only: the peer reads what was written, then the end.
   GORO_API void close_write();
@@ -125,15 +127,16 @@ class conn {
 
   // TCP_NODELAY, which is on unless turned off. Of other kinds: nothing.
   GORO_API void set_no_delay(bool on);
-  // Sends probes after so long without traffic, that often; three that find nobody end the connection. 0: none.
+  // Sends probes after so long without traffic, that often; three that find nobody end the connection. 0:
+  // none.
   GORO_API void set_keep_alive(duration interval);
 
   // For libraries: what stands behind. Null: none.
   stream* get() const noexcept { return stream_.get(); }
   std::unique_ptr<stream> release() noexcept { return std::move(stream_); }
 
-  // ---- SyncReadStream, SyncWriteStream. At the end read_some gives net::errc::end_of_stream, since Boost takes 0
-  // bytes without an error for "go on".
+  // ---- SyncReadStream, SyncWriteStream. At the end read_some gives net::errc::end_of_stream, since Boost
+  // takes 0 bytes without an error for "go on".
   template <class Buffers>
   std::size_t read_some(const Buffers& buffers) {
     std::error_code ec;

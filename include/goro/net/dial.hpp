@@ -19,7 +19,8 @@ class context;
 
 namespace goro::net {
 
-// "host:port", "[::1]:port", "unix:/path", "unix:@abstract". A name is looked up; all its addresses are tried.
+// "host:port", "[::1]:port", "unix:/path", "unix:@abstract". A name is looked up; all its addresses are
+// tried.
 //
 // Throws   std::system_error: what the context is done for, errc::no_such_host, or the first address's error.
 // Waits    until connected, or ctx is done.

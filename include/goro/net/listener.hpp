@@ -7,8 +7,8 @@
 //     goro::go([c = std::move(c)]() mutable { serve(c); });
 //   }
 //
-// Go's net.Listener. All calls may be made from any goroutine and thread at the same time; several accepts take
-// turns. Moving and destroying are for when nobody else uses it.
+// Go's net.Listener. All calls may be made from any goroutine and thread at the same time; several accepts
+// take turns. Moving and destroying are for when nobody else uses it.
 #pragma once
 
 #include <memory>
@@ -34,11 +34,12 @@ class listener {
 
   explicit operator bool() const noexcept { return acceptor_ != nullptr; }
 
-  // The next connection. One that its peer has aborted meanwhile is passed over. When the process or the system has
-  // no descriptors left, it tries again after 5 ms, then 10, up to a second: the form with a code reports the error
-  // (too_many_files_open) instead of going on, after the pause.
+  // The next connection. One that its peer has aborted meanwhile is passed over. When the process or the
+  // system has no descriptors left, it tries again after 5 ms, then 10, up to a second: the form with a code
+  // reports the error (too_many_files_open) instead of going on, after the pause.
   //
-  // Throws   std::system_error: errc::closed when the listener is closed, deadline_exceeded. With a code: nothing,
+  // Throws   std::system_error: errc::closed when the listener is closed, deadline_exceeded. With a code:
+  //          nothing,
   //          and the conn is none.
   GORO_API conn accept();
   GORO_API conn accept(std::error_code& ec);
@@ -56,14 +57,14 @@ class listener {
 };
 
 struct listen_options {
-  int backlog = 4096;           // the kernel's limit (somaxconn) holds too
-  bool reuse_address = true;    // TCP: although connections of an earlier listener are still ending
-  bool reuse_port = false;      // TCP: several listeners on one port; the kernel spreads the connections
-  bool v6_only = false;         // of "[::]:port": not IPv4 as well
+  int backlog = 4096;         // the kernel's limit (somaxconn) holds too
+  bool reuse_address = true;  // TCP: although connections of an earlier listener are still ending
+  bool reuse_port = false;    // TCP: several listeners on one port; the kernel spreads the connections
+  bool v6_only = false;       // of "[::]:port": not IPv4 as well
 };
 
-// "127.0.0.1:0" (a port that the kernel picks), ":8080" (all addresses), "[::1]:0", "localhost:80", "unix:/path",
-// "unix:@abstract".
+// "127.0.0.1:0" (a port that the kernel picks), ":8080" (all addresses), "[::1]:0", "localhost:80",
+// "unix:/path", "unix:@abstract".
 //
 // Throws   std::system_error.
 GORO_API listener listen(std::string_view address);

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Connections inside this process, without sockets: for tests, and for parts that talk to each other as if over a
-// network.
+// Connections inside this process, without sockets: for tests, and for parts that talk to each other as if
+// over a network.
 //
 //   auto [a, b] = goro::net::pipe();
 //   a.write("hello");
 //   char buffer[16];
 //   std::size_t n = b.read(buffer);
 //
-// They are conns and a listener like any other: deadlines, close, half close, the same errors. Their waiting is
-// goro's alone, so it follows a virtual clock, and "all goroutines are asleep" is noticed. A direction holds 64 KiB;
-// a write waits for room. Go: net.Pipe, which has no buffer.
+// They are conns and a listener like any other: deadlines, close, half close, the same errors. Their waiting
+// is goro's alone, so it follows a virtual clock, and "all goroutines are asleep" is noticed. A direction
+// holds 64 KiB; a write waits for room. Go: net.Pipe, which has no buffer.
 #pragma once
 
 #include <memory>

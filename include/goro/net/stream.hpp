@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What stands behind a conn and a listener. For libraries that bring another kind of connection (TLS does): derive,
-// and make a conn of it. Programs use conn.
+// What stands behind a conn and a listener. For libraries that bring another kind of connection (TLS does):
+// derive, and make a conn of it. Programs use conn.
 //
 //   class upper_case final : public goro::net::stream { … };          // over another conn
 //   goro::net::conn c(std::make_unique<upper_case>(std::move(inner)));
 //
 // The rules for who implements it
 //   read and write of one stream may be called at the same time, and each by several tasks: they take turns.
-//   close may be called at any time, any number of times: whoever is inside another call gets errc::closed, and
-//   when close returns nobody is inside any more. The destructor closes; nobody else is inside by then.
+//   close may be called at any time, any number of times: whoever is inside another call gets errc::closed,
+//   and when close returns nobody is inside any more. The destructor closes; nobody else is inside by then.
 //   A deadline that is over fails each call of its direction, even if it need not wait, until it is moved.
 //   No call throws but std::bad_alloc and, for misuse, std::logic_error.
 #pragma once
@@ -43,8 +43,10 @@ class GORO_API stream {
   // All of all of them, in order, in as few packets as may be. By default one write each.
   GORO_API virtual std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec);
   // `count` bytes of a file, from `offset` on; fewer at its end. By default read and written in pieces.
-  GORO_API virtual std::size_t send_file(int file, std::uint64_t offset, std::size_t count, std::error_code& ec);
-  // Waits until read would not have to wait, and takes nothing: so that an idle connection needs no buffer.
+  GORO_API virtual std::size_t send_file(int file, std::uint64_t offset, std::size_t count,
+                                         std::error_code& ec);
+  // Waits until read would not have to wait, as a rule, and takes nothing: so that an idle connection needs
+  //       no buffer.
   virtual void wait_readable(std::error_code& ec) = 0;
 
   // ns of goro::clock; detail::never is none.
@@ -60,8 +62,8 @@ class GORO_API stream {
   // The socket, or -1. It stays this stream's.
   virtual int native_handle() const noexcept = 0;
 
-  // Is told once when the peer has gone or ended its side (detail/pollable.hpp). False: it has already, or this
-  // stream cannot tell; then the node is not taken.
+  // Is told once when the peer has gone or ended its side (detail/pollable.hpp). False: it has already, or
+  // this stream cannot tell; then the node is not taken.
   GORO_API virtual bool watch_hangup(goro::detail::hangup_node& node) noexcept;
   GORO_API virtual void forget_hangup(goro::detail::hangup_node& node) noexcept;
 };

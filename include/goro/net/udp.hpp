@@ -6,8 +6,8 @@
 //   auto [n, from] = s.recv_from(buffer);
 //   s.send_to({buffer, n}, from);
 //
-// Go's net.UDPConn and net.UnixConn ("unixgram"). All calls may be made from any goroutine and thread at the same
-// time; several receives, or several sends, take turns.
+// Go's net.UDPConn and net.UnixConn ("unixgram"). All calls may be made from any goroutine and thread at the
+// same time; several receives, or several sends, take turns.
 #pragma once
 
 #include <cstddef>
