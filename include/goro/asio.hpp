@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Boost.Asio, and all that is built on it, in plain blocking style: a completion token that parks the goroutine.
+// Boost.Asio, and all that is built on it, in plain blocking style: a completion token that parks the
+// goroutine.
 //
-//   goro::asio_runner io;                                                 // an io_context, and a thread for it
+//   goro::asio_runner io;                                    // an io_context, and a thread for it
 //   boost::asio::ip::tcp::socket peer(io.context());
-//   peer.async_connect(address, goro::use_goroutine);                     // parks until it is connected
+//   peer.async_connect(address, goro::use_goroutine);        // parks until it is connected
 //   boost::asio::async_write(peer, boost::asio::buffer(request), goro::use_goroutine);
 //   std::size_t n = peer.async_read_some(buffer, goro::use_goroutine(ctx));   // ends when ctx is done, too
 //
 // Beast, SSL streams, Boost.MySQL, Boost.Redis and timers take it as any token, and so do Asio's adapters
-// (as_tuple, redirect_error, bind_executor). A goroutine parks, a plain thread sleeps. In Go all of this is how
-// net.Conn works.
+// (as_tuple, redirect_error, bind_executor). A goroutine parks, a plain thread sleeps. In Go all of this is
+// how net.Conn works.
 // Who may call: any goroutine or thread, except one that runs the io_context: it would wait for itself.
 // Order: what happened before the operation completed is visible after the call.
 // Lifetime: an io_context, and what runs it, must outlive the objects made on it: end the goroutines first.
@@ -78,13 +79,14 @@ class use_goroutine_t {
   }
 
   // use_goroutine(ctx), use_goroutine(ctx)[ec]: cancels the operation when ctx is done, by a terminal
-  // cancellation through its cancellation slot, and waits until it has ended. Its error is then errc::canceled
-  // or deadline_exceeded of goro instead of operation_aborted, also inside as_tuple; redirect_error keeps
-  // Asio's. An operation that completes all the same has its result. If ctx is done already nothing is started.
+  // cancellation through its cancellation slot, and waits until it has ended. Its error is then
+  // errc::canceled or deadline_exceeded of goro instead of operation_aborted, also inside as_tuple;
+  // redirect_error keeps Asio's. An operation that completes all the same has its result. If ctx is done
+  // already nothing is started.
   //
-  // An operation that ignores cancellation is waited for. One that is composed of several works in a strand of
-  // its own, so any number of threads may run the io_context; if bind_executor gives it another executor, that
-  // must be a strand or have one thread.
+  // An operation that ignores cancellation is waited for. One that is composed of several works in a strand
+  // of its own, so any number of threads may run the io_context; if bind_executor gives it another executor,
+  // that must be a strand or have one thread.
   //
   // Cost     an allocation for the strand, and two more when it is cancelled.
   // Go       SetDeadline and Close of a net.Conn, DialContext
@@ -117,11 +119,11 @@ class use_goroutine_t {
 
 inline constexpr use_goroutine_t use_goroutine{};
 
-// An io_context and the threads that run it, from its construction on. They are threads of their own because an
-// io_context blocks the one that runs it, and expects to stay in it.
+// An io_context and the threads that run it, from its construction on. They are threads of their own because
+// an io_context blocks the one that runs it, and expects to stay in it.
 //
-// The destructor stops it: what is still under way is abandoned, and who waits for that gets asio_abandoned. A
-// program that has ended its goroutines first (goro::scope) meets none of this.
+// The destructor stops it: what is still under way is abandoned, and who waits for that gets asio_abandoned.
+// A program that has ended its goroutines first (goro::scope) meets none of this.
 class asio_runner {
  public:
   // Throws   std::invalid_argument for less than one thread, std::system_error if they cannot be had.

@@ -12,35 +12,36 @@
 // lies on the waiter's stack, except the emission, which may be left in a queue for ever.
 //
 // Invariants
-//   I1  The frame lasts until `over` is finished. The handler finishes it exactly once: after it was called or,
-//       uncalled, in its destructor; its pointer to the frame is taken out by the first of the two, and by a
-//       move. So a wait ends whatever becomes of the handler, and finish is the handler's last touch.
+//   I1  The frame lasts until `over` is finished. The handler finishes it exactly once: after it was called
+//       or, uncalled, in its destructor; its pointer to the frame is taken out by the first of the two, and
+//       by a move. So a wait ends whatever becomes of the handler, and finish is the handler's last touch.
 //   I2  finish and wait meet under a lock outside of the object: finish takes the waiter if there is one and
-//       nobody has claimed it. A waiter that the canceller has claimed goes back under the lock and sees either
-//       `done`, or takes itself off and may wait once more: no completion is lost to a cancellation, and each
-//       park meets one ready.
+//       nobody has claimed it. A waiter that the canceller has claimed goes back under the lock and sees
+//       either `done`, or takes itself off and may wait once more: no completion is lost to a cancellation,
+//       and each park meets one ready.
 //   I3  The canceller wakes the waiter and no more; it is the waiter that sends the emission, from its own
-//       stack and with no lock held. The operation has been initiated by then, so the slot is not being filled
-//       in by the initiating function at that time. All later handlers of a composed operation run in a strand,
-//       since that is the executor associated with the handler, and so does the emission: nobody fills in the
-//       slot while it is read.
+//       stack and with no lock held. The operation has been initiated by then, so the slot is not being
+//       filled in by the initiating function at that time. All later handlers of a composed operation run in
+//       a strand, since that is the executor associated with the handler, and so does the emission: nobody
+//       fills in the slot while it is read.
 //   I4  The emission reads signal and slot, in the waiter's frame, behind a gate that it shares with the
-//       waiter, on the heap. The waiter, told that the operation is over, closes the gate before it lets go of
-//       the frame: an emission that has not begun never will; one that is under way is waited for. So it meets
-//       neither a signal that has ended, nor a socket that the goroutine closes next.
+//       waiter, on the heap. The waiter, told that the operation is over, closes the gate before it lets go
+//       of the frame: an emission that has not begun never will; one that is under way is waited for. So it
+//       meets neither a signal that has ended, nor a socket that the goroutine closes next.
 //   I5  Executors keep no context alive, and a strand's last handle must go before its context does. Whoever
-//       destroys an io_context knows nothing of the goroutines that wait on it; but its shutdown destroys their
-//       handlers. So a handler drops the frame's executor before it finishes, and waits until a waiter that is
-//       just sending its emission there has done so: a second gate. A waiter that gets in takes the executor
-//       along and drops it before it leaves.
+//       destroys an io_context knows nothing of the goroutines that wait on it; but its shutdown destroys
+//       their handlers. So a handler drops the frame's executor before it finishes, and waits until a waiter
+//       that is just sending its emission there has done so: a second gate. A waiter that gets in takes the
+//       executor along and drops it before it leaves.
 //
-// Both at once: cancellation wins the claim, completion comes before the emission: the result stands, unless it
-// says operation_aborted. Completion wins: the canceller's call finds the waiter claimed and does nothing; a
-// node in its list is removed before the wait returns (canceller.hpp).
+// Both at once: cancellation wins the claim, completion comes before the emission: the result stands, unless
+// it says operation_aborted. Completion wins: the canceller's call finds the waiter claimed and does nothing;
+// a node in its list is removed before the wait returns (canceller.hpp).
 //
 // Rejected: the emission sent by the canceller's call-back. That runs under foreign locks, may not throw and
-// should be short; executors are user code and allocate. Rejected: a frame on the heap, shared by all. It costs
-// an allocation for each operation, and does not keep an emission off a socket that is closed meanwhile (I4).
+// should be short; executors are user code and allocate. Rejected: a frame on the heap, shared by all. It
+// costs an allocation for each operation, and does not keep an emission off a socket that is closed meanwhile
+// (I4).
 //
 // Tests: test/asio/{operation,cancel,abandon}_test.cpp, cancel_stress_test.cpp.
 #include <goro/detail/asio_core.hpp>

@@ -41,8 +41,8 @@ tls_result tls_engine::judge(int returned, std::size_t size, std::size_t sent_be
       const long why = SSL_get_verify_result(ssl_.get());
       if (first == 0)
         result.ec = tls_truncated();
-      else if (ERR_GET_LIB(first) == ERR_LIB_SSL && ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED &&
-               why != X509_V_OK)
+      else if (ERR_GET_LIB(first) == ERR_LIB_SSL &&
+               ERR_GET_REASON(first) == SSL_R_CERTIFICATE_VERIFY_FAILED && why != X509_V_OK)
         result.ec = tls_verify_error(why);
       else
         result.ec = take_openssl_error(SSL_R_SSL_HANDSHAKE_FAILURE);

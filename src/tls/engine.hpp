@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // One TLS connection without its network: bytes go in and out by memory, and no call waits for anything.
 //
-// An SSL object is for one thread at a time, and OpenSSL's error queue belongs to the thread. Each function here is
-// a section under `lock_` in which no goroutine parks (waiting for the lock comes before it): the queue is cleared,
-// OpenSSL called, and what went wrong is taken out, in one and the same thread. So reading and writing goroutines
-// use the object in turn, however long each waits for the network between two sections.
+// An SSL object is for one thread at a time, and OpenSSL's error queue belongs to the thread. Each function
+// here is a section under `lock_` in which no goroutine parks (waiting for the lock comes before it): the
+// queue is cleared, OpenSSL called, and what went wrong is taken out, in one and the same thread. So reading
+// and writing goroutines use the object in turn, however long each waits for the network between two
+// sections.
 #pragma once
 
 #include "tls/openssl.hpp"

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // OpenSSL's objects with owners, and its errors as std::error_code.
 //
-// OpenSSL keeps the errors of a thread in a queue of that thread, and a goroutine may be in another one after each
-// park. So whoever calls it makes a section without a park: clears the queue, calls, and takes the errors.
+// OpenSSL keeps the errors of a thread in a queue of that thread, and a goroutine may be in another one after
+// each park. So whoever calls it makes a section without a park: clears the queue, calls, and takes the
+// errors.
 #pragma once
 
 #include <openssl/bio.h>
@@ -27,11 +28,11 @@ struct openssl_free {
 template <class T>
 using owned = std::unique_ptr<T, openssl_free>;
 
-// The category "goro.tls". Positive values are OpenSSL's error codes, negative ones say why a certificate did not
-// hold (X509_V_ERR_…).
+// The category "goro.tls". Positive values are OpenSSL's error codes, negative ones say why a certificate did
+// not hold (X509_V_ERR_…).
 std::error_code tls_verify_error(long why) noexcept;
-// The first error in this thread's queue, which is then empty; `otherwise` (a reason of the library SSL) if there
-// was none.
+// The first error in this thread's queue, which is then empty; `otherwise` (a reason of the library SSL) if
+// there was none.
 std::error_code take_openssl_error(int otherwise) noexcept;
 // The same, of what was to be configured.
 std::error_code take_setup_error() noexcept;

@@ -1,34 +1,36 @@
 // SPDX-License-Identifier: MIT
-// Reading and writing at the same time on one SSL object that bears only one caller, over a network that both may
-// have to wait for.
+// Reading and writing at the same time on one SSL object that bears only one caller, over a network that both
+// may have to wait for.
 //
 //      reader ── reading_ ──►┐                    ┌──► sending_ ──► inner write
 //                            ├── engine (locked) ─┤
 //      writer ── writing_ ──►┘                    └◄── inner read ◄── reading_
 //
-// Locks, in the order in which they are taken: shaking_; reading_ or writing_; sending_; the engine's. All but the
-// last are goro's mutexes held over waits by whoever's turn it is; none of OpenSSL's own is held then, and its error
-// queue is empty (engine.hpp).
+// Locks, in the order in which they are taken: shaking_; reading_ or writing_; sending_; the engine's. All
+// but the last are goro's mutexes held over waits by whoever's turn it is; none of OpenSSL's own is held
+// then, and its error queue is empty (engine.hpp).
 //
 // Invariants
-//   I1  What the engine puts out is sent in that order: it is taken out only under sending_, which is held until the
-//       inner stream has it.
-//   I2  Output never stays behind. A writer flushes after it has written. A reader's output (an answer to a key
-//       update, an alert) is sent by the reader if sending_ is free; if not, by its holder: that looks once more
-//       after it has let go. Either the reader's section in the engine came before that look, which then finds the
-//       output; or after, and then the reader's try comes after the unlock that the look follows.
-//   I3  A reader does not wait behind a writer. Two peers that both write and wait for each other to read would wait
-//       for ever if their readers did.
-//   I4  The inner stream is read by one at a time: by who shakes hands, until shaken_; then by who holds reading_.
-//   I5  close: closed_ first, then close_notify if nobody is sending, then the inner close. That makes everybody
-//       come back out of the inner stream with errc::closed; close takes each turn once, so whoever was in there
-//       has left when it returns.
+//   I1  What the engine puts out is sent in that order: it is taken out only under sending_, which is held
+//       until the inner stream has it.
+//   I2  Output never stays behind. A writer flushes after it has written. A reader's output (an answer to a
+//       key update, an alert) is sent by the reader if sending_ is free; if not, by its holder: that looks
+//       once more after it has let go. Either the reader's section in the engine came before that look, which
+//       then finds the output; or after, and then the reader's try comes after the unlock that the look
+//       follows.
+//   I3  A reader does not wait behind a writer. Two peers that both write and wait for each other to read
+//       would wait for ever if their readers did.
+//   I4  The inner stream is read by one at a time: by who shakes hands, until shaken_; then by who holds
+//       reading_.
+//   I5  close: closed_ first, then close_notify if nobody is sending, then the inner close. That makes
+//       everybody come back out of the inner stream with errc::closed; close takes each turn once, so whoever
+//       was in there has left when it returns.
 //
-// A server of TLS 1.3 has session tickets to send when the handshake is done. They wait for its first own write:
-// nobody needs them before, it saves a packet, and over an unbuffered pipe whose other end writes first both would
-// wait for each other.
-// Deadlines are those of the inner stream. A context that is done during a handshake sets both to the past, from a
-// goroutine of its own; they are put back before the handshake returns.
+// A server of TLS 1.3 has session tickets to send when the handshake is done. They wait for its first own
+// write: nobody needs them before, it saves a packet, and over an unbuffered pipe whose other end writes
+// first both would wait for each other.
+// Deadlines are those of the inner stream. A context that is done during a handshake sets both to the past,
+// from a goroutine of its own; they are put back before the handshake returns.
 // Tests: test/tls/.
 #include "tls/tls_stream.hpp"
 
@@ -240,6 +242,8 @@ std::size_t tls_stream::writev(std::span<const std::string_view> pieces, std::er
     ec = {EPIPE, std::system_category()};
     return 0;
   }
+  if (late(write_deadline_, ec))
+    return 0;  // before anything is encrypted; after that, the inner stream's say
   std::size_t sent = 0;
   std::size_t unsent = 0;
   for (std::string_view piece : pieces) {
@@ -253,13 +257,11 @@ std::size_t tls_stream::writev(std::span<const std::string_view> pieces, std::er
       piece.remove_prefix(part.size());
       unsent += part.size();
       if (unsent < most_unsent) continue;
-      if (late(write_deadline_, ec)) return sent;
       flush(ec);
       if (ec) return sent;
       sent += std::exchange(unsent, 0);
     }
   }
-  if (late(write_deadline_, ec)) return sent;
   flush(ec);
   return ec ? sent : sent + unsent;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What use_goroutine and asio_runner need of the library, without Boost: waiting for an operation of Asio, and
-// threads. The protocol is argued in src/asio/operation.cpp.
+// What use_goroutine and asio_runner need of the library, without Boost: waiting for an operation of Asio,
+// and threads. The protocol is argued in src/asio/operation.cpp.
 #pragma once
 
 #include <cstddef>
@@ -34,8 +34,8 @@ class asio_event {
   // Once, from any thread. Its last touch of the object lies before the wait can return.
   GORO_API void finish() noexcept;
 
-  // By one caller at a time. True: finished. False: `by` (null: none) was cancelled first; the event is still to
-  // be waited for.
+  // By one caller at a time. True: finished. False: `by` (null: none) was cancelled first; the event is still
+  // to be waited for.
   GORO_API bool wait(canceller* by) noexcept;
 
  private:

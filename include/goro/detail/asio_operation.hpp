@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How use_goroutine starts an operation and waits for it: the frame on the waiting stack, the handler that Asio
-// gets, and what becomes of the results. Why it is right is argued in src/asio/operation.cpp, from which the
-// numbers come.
+// How use_goroutine starts an operation and waits for it: the frame on the waiting stack, the handler that
+// Asio gets, and what becomes of the results. Why it is right is argued in src/asio/operation.cpp, from which
+// the numbers come.
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
@@ -60,8 +60,8 @@ struct asio_return<std::tuple<>> {
 template <class... Args>
 using asio_return_t = typename asio_return<typename asio_signature<Args...>::values>::type;
 
-// The executor on which an operation works, as far as its initiation tells: its own, or that of what the token
-// adapters of Boost 1.81 (bind_executor, as_tuple, redirect_error) have put around it.
+// The executor on which an operation works, as far as its initiation tells: its own, or that of what the
+// token adapters of Boost 1.81 (bind_executor, as_tuple, redirect_error) have put around it.
 template <class Initiation>
 auto asio_executor_of(const Initiation& init) noexcept {
   if constexpr (requires { init.get_executor(); })

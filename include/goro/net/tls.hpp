@@ -2,19 +2,19 @@
 // TLS: connections that are encrypted, and whose other end is who it says it is. OpenSSL 3 does the work.
 //
 //   auto [ctx, cancel] = goro::with_timeout(goro::background(), 5s);
-//   goro::net::conn c = goro::net::dial_tls(ctx, "example.org:443");            // verified against the system's roots
+//   goro::net::conn c = goro::net::dial_tls(ctx, "example.org:443");   // verified: the system's roots
 //
 //   goro::net::tls_options own;
 //   own.certificates = {{"/etc/own/chain.pem", "/etc/own/key.pem"}};
 //   goro::net::listener l = goro::net::listen_tls(":8443", own);
 //
-// What comes out are a conn and a listener like any other: deadlines, close, reading and writing at the same time.
-// Go's crypto/tls. As there, a server's handshake, and that of tls_client, happens in the first read or write,
-// within its deadline, or in tls_handshake.
-// The end: read gives 0 once the peer has said that it ends (close_notify); a connection that just breaks off is an
-// error, tls_errc::truncated. close() and close_write() say so; close waits for that for a second at most.
-// Once a write has failed, a deadline included, all later ones fail: nobody knows how much of a record has gone out.
-// Deadlines of reads may pass and be moved.
+// What comes out are a conn and a listener like any other: deadlines, close, reading and writing at the same
+// time. Go's crypto/tls. As there, a server's handshake, and that of tls_client, happens in the first read or
+// write, within its deadline, or in tls_handshake.
+// The end: read gives 0 once the peer has said that it ends (close_notify); a connection that just breaks off
+// is an error, tls_errc::truncated. close() and close_write() say so; close waits for that for a second at
+// most. Once a write has failed, a deadline included, all later ones fail: nobody knows how much of a record
+// has gone out. Deadlines of reads may pass and be moved.
 // Needs the library goro::tls. No header of OpenSSL is included here.
 #pragma once
 
@@ -39,8 +39,8 @@ struct tls_setup;
 
 namespace goro::net {
 
-// What went wrong, roughly: to compare with. The std::error_code itself is of the category "goro.tls", and its
-// message is what OpenSSL says: "certificate verify failed: certificate has expired".
+// What went wrong, roughly: to compare with. The std::error_code itself is of the category "goro.tls", and
+// its message is what OpenSSL says: "certificate verify failed: certificate has expired".
 enum class tls_errc {
   protocol = 1,  // the peer does not speak TLS, or nothing that we both allow, or it refused us
   certificate,   // the peer's certificate does not hold: authority, time, name, purpose
@@ -59,32 +59,34 @@ struct tls_certificate {
 };
 
 struct tls_options {
-  // Client: the name that the certificate must have, and that the server is told (SNI). Empty: the host that was
-  // dialled. A number is looked for among the certificate's addresses.
+  // Client: the name that the certificate must have, and that the server is told (SNI). Empty: the host that
+  // was dialled. A number is looked for among the certificate's addresses.
   std::string server_name = {};
   // Client: without, anybody on the way can read and change everything. For tests.
   bool verify = true;
-  // Whom to trust: the system's roots (SSL_CERT_FILE and SSL_CERT_DIR name others), and these: PEM text or a file.
-  // Of a server's options these are whom its clients' certificates must come from, and the system's do not count.
+  // Whom to trust: the system's roots (SSL_CERT_FILE and SSL_CERT_DIR name others), and these: PEM text or a
+  // file. Of a server's options these are whom its clients' certificates must come from, and the system's do
+  // not count.
   bool system_roots = true;
   std::string authorities = {};
 
-  // A server: at least one; the first whose names match what the client asks for, else the first. A client: the one
-  // that it shows if it is asked to.
+  // A server: at least one; the first whose names match what the client asks for, else the first. A client:
+  // the one that it shows if it is asked to.
   std::vector<tls_certificate> certificates = {};
   tls_client_auth client_auth = tls_client_auth::none;
 
-  // Protocols, as "h2" and "http/1.1", the best first; the server's order counts. None in common: no connection.
+  // Protocols, as "h2" and "http/1.1", the best first; the server's order counts. None in common: no
+  // connection.
   std::vector<std::string> alpn = {};
   tls_version min_version = tls_version::v1_2;
   tls_version max_version = tls_version::v1_3;
 };
 
-// What has been made of tls_options: certificates read, keys checked. A shared handle; make it once and use it for
-// many connections, from any goroutine and thread.
+// What has been made of tls_options: certificates read, keys checked. A shared handle; make it once and use
+// it for many connections, from any goroutine and thread.
 //
-// Throws   std::system_error, tls_errc::configuration: what cannot be read or used; std::invalid_argument: an option
-//          makes no sense.
+// Throws   std::system_error, tls_errc::configuration: what cannot be read or used; std::invalid_argument: an
+//          option makes no sense.
 class tls_config {
  public:
   GORO_API tls_config();
@@ -124,7 +126,8 @@ GORO_API conn tls_client(conn inner, const tls_config& config, std::string_view 
 GORO_API conn tls_server(conn inner, const tls_config& config);
 GORO_API listener tls_server(listener inner, const tls_config& config);
 
-// Shakes hands now, if that has not been done. A failed handshake is not tried again. A conn without TLS: nothing.
+// Shakes hands now, if that has not been done. A failed handshake is not tried again. A conn without TLS:
+// nothing.
 //
 // Go       Conn.HandshakeContext
 GORO_API void tls_handshake(const context& ctx, const conn& c);
