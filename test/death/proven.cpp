@@ -146,6 +146,19 @@ void limits() {
   until_parked(reason::select);
 }
 
+void time_only() {
+  elsewhere([] {
+    auto ch = goro::make_chan<int>();
+    goro::go({.name = "for a time"}, [ch] { (void)ch.recv_for(1h); });
+  });
+  elsewhere([] {
+    auto ch = goro::make_chan<int>();
+    goro::go({.name = "select"}, [ch] { goro::select(goro::recv(ch), goro::timeout(1h, [] {})); });
+  });
+  until_parked(reason::chan_receive);
+  until_parked(reason::select);
+}
+
 void sleeper_has_it() {
   elsewhere([] {
     auto ch = goro::make_chan<int>();
@@ -482,6 +495,7 @@ struct {
     {"select_all_lost", select_all_lost},
     {"select_one_global", select_one_global},
     {"limits", limits},
+    {"time_only", time_only},
     {"sleeper_has_it", sleeper_has_it},
     {"runner_has_it", runner_has_it},
     {"timer_has_it", timer_has_it},

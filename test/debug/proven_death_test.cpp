@@ -46,6 +46,7 @@ const expectation expectations[] = {
     {"select_all_lost", "selecter"},
     {"select_one_global", "nobody"},
     {"limits", "nobody"},
+    {"time_only", "nobody"},
     {"sleeper_has_it", "nobody"},
     {"runner_has_it", "nobody"},
     {"timer_has_it", "nobody"},
