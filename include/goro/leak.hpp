@@ -12,8 +12,8 @@
 // goro/gtest.hpp and goro/catch2.hpp do this for each test of a program. In Go: go.uber.org/goleak, except for
 // families, by which tests that run at the same time do not blame each other.
 //
-// All of these may be called from any goroutine and any thread. Nothing is stopped but, for some microseconds,
-// a parked goroutine whose stack is being read. Daemons (go_options) are never leaks, nor is the caller.
+// All of these may be called from any goroutine and any thread. Except by prove(), nothing is stopped but, for some
+// microseconds, a parked goroutine whose stack is being read. Daemons (go_options) are never leaks, nor is the caller.
 // A goroutine that has ended but for its last instructions is given the time to.
 #pragma once
 
@@ -109,18 +109,36 @@ struct proof_options {
 };
 
 struct proof {
-  std::vector<goroutine_info> leaked;  // by rising id; daemons left out
-  std::string unavailable;             // why there is no proof; empty: there is one
+  std::vector<goroutine_info> leaked;  // by rising id
+  std::string unavailable;             // why there is no proof, in words; empty: there is one
   std::size_t parked = 0;              // goroutines that were looked at
-  std::size_t waits = 0;               // … and waits, in queues
-  std::size_t threads = 0;             // stopped
-  std::size_t words = 0;               // of memory read
-  duration stopped{};                  // for how long they stood still
+  std::size_t waits = 0;               // … and places in queues where they were found
+  std::size_t words = 0;               // of memory that were read
+  std::size_t threads = 0;             // that stood still
+  duration stopped{};                  // for so long
 };
 
-// Goroutines that nothing can ever wake again, though the program runs on: each is parked on something that no
-// thread, timer or other goroutine can get at any more, except for others that are stuck in the same way.
+// Goroutines that nothing can ever wake again, though the program runs on: each is parked on something (a channel,
+// a lock, …) that no thread, no timer and no other goroutine can get at any more, except for those that are stuck
+// in the same way. It compares memory, not ages: a goroutine may be proven a moment after it has parked. What was
+// proven stays so, and a later proof finds it again. Daemons are left out; run()'s main goroutine never counts.
+//
+// There are no false alarms, as long as no reference to a channel or lock is hidden from a scan of memory:
+// encrypted, compressed, in a file, in another process. What it misses: whatever a global, a live stack or, as
+// nobody knows the bounds of its blocks, the heap still has a reference to, be it left over from earlier; waits
+// with a limit or a context; bounded worker_pools and errgroups. docs/design/proof.md has the argument.
+//
+// Throws   std::bad_alloc.
+// Waits    while all other threads of the process stand still, stopped by ptrace from a helper process that lives
+//          for as long. Some milliseconds, and for each GB of memory in use 0.1 s or so. A few system calls of
+//          those threads may end with EINTR, as after SIGSTOP and SIGCONT (signal(7)).
+// Threads  any, one at a time.
+//          `unavailable` where the kernel refuses ptrace (a debugger is at work, seccomp, Yama), with io_uring, aio
+//          or userfaultfd in the process, and under ThreadSanitizer.
+// Go       the goroutineleak profile of 1.26 and later
 [[nodiscard]] GORO_API proof prove(const proof_options& how = {});
+
+// The same, for who wants the goroutines alone: empty also if there is no proof.
 [[nodiscard]] GORO_API std::vector<goroutine_info> proven();
 
 struct site {

@@ -32,7 +32,10 @@ struct unit {
   std::uint64_t id;
   std::uintptr_t first;  // the stack's live part
   std::uintptr_t last;
-  std::uintptr_t users;          // from here up are frames that users' code may have addresses of
+  std::uintptr_t users;  // frames below are only the switch's own
+  std::uintptr_t
+      waiter_first;  // the node in the queue, if it lies on the stack; of a select all below it too
+  std::uintptr_t waiter_last;
   std::uintptr_t closure_first;  // a closure on the heap; 0: in the block
   std::uintptr_t closure_last;
   const void* on;  // as park was told

@@ -82,7 +82,8 @@ void proof_roots::add_dead_stacks() noexcept {
       if (is_in(m, t.sp)) add_hole(m.first, t.sp - red_zone);
     if (is_in(m, sp_)) add_hole(m.first, sp_);
   }
-  if (sp_ >= own_.first && sp_ < own_.last) add_hole(own_.first, sp_);
+  if (const mapping* const m = map_.find(sp_); m != nullptr && sp_ >= own_.first && sp_ < own_.last)
+    add_hole(std::max(own_.first, m->first), sp_);
   if (world_.count() > many_machines) return;
   for (const machine* m = newest_machine(); m != nullptr; m = m->older) {
     const int tid = m->tid.load(std::memory_order_relaxed);

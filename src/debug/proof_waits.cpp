@@ -121,7 +121,9 @@ GORO_BARE std::uint32_t proof_waits::unit_referred_to(std::uintptr_t address) co
   const std::uint32_t u = unit_at(address);
   if (u == no_entity) return u;
   const unit& found = units_[u];
-  return address < found.users || address >= found.last - entry_words ? no_entity : u;
+  const bool is_inner = address < found.users || address >= found.last - entry_words ||
+                        (address >= found.waiter_first && address < found.waiter_last);
+  return is_inner ? no_entity : u;
 }
 
 // ---- who is parked
@@ -217,7 +219,8 @@ void proof_waits::walk_waiters(std::uintptr_t at, const void* on) noexcept {
     if (u != no_entity && units_[u].on == on && at >= units_[u].first && at < units_[u].last &&
         w->by() == woken::nobody) {
       units_[u].found = true;
-      units_[u].users = at + sizeof(waiter);
+      units_[u].waiter_first = at;
+      units_[u].waiter_last = at + sizeof(waiter);
       if (w->has_canceller) units_[u].is = verdict::live;
     }
     at = reinterpret_cast<std::uintptr_t>(w->next);
@@ -234,8 +237,12 @@ void proof_waits::walk_channel_queue(std::uintptr_t at, std::uintptr_t channel) 
     at = reinterpret_cast<std::uintptr_t>(w->next);
     if (u == no_entity || reinterpret_cast<std::uintptr_t>(units_[u].on) != channel) continue;
     unit& found = units_[u];
-    if (end > found.users && end < found.last) found.users = end;
     const bool selects = found.why == wait_reason::select;
+    if (end > found.users && end < found.last) {
+      found.waiter_first =
+          selects ? found.first : end - sizeof(chan_waiter);  // run_with_locks is never inlined
+      found.waiter_last = end;
+    }
     if (w->claim == nullptr) {
       found.found = !selects;
       continue;

@@ -46,8 +46,8 @@ class proof_waits {
   // The unit of the goroutine in this block, or of the one whose stack or closure this address lies in.
   std::uint32_t unit_of(const goroutine* g) const noexcept;
   std::uint32_t unit_at(std::uintptr_t address) const noexcept;
-  // The same, if the address is a reference. One into the frames of the wait itself is not: only goro has it, in
-  // queues and left over on the stacks of those who woke that goroutine before.
+  // The same, if the address is a reference. One of what the switch has saved is not, nor one of the waiter, nor of
+  // the words at the stack's end: only goro has those, in queues and left over on stacks.
   std::uint32_t unit_referred_to(std::uintptr_t address) const noexcept;
 
   // Shows each address whose memory, once marked, lets `u` be woken. `u` is `waiting`.

@@ -19,8 +19,9 @@ std::ostream& operator<<(std::ostream& out, const expectation& e) { return out <
 
 class ProvenDeath : public testing::TestWithParam<expectation> {
  protected:
-  static std::string proven(const char* which, const char* procs) {
-    const auto r = goro_test::run_child(GORO_DEATH_DIR "/proven", {which}, {{"GORO_MAXPROCS", procs}});
+  static std::string proven(const expectation& e, const char* procs) {
+    const auto r =
+        goro_test::run_child(GORO_DEATH_DIR "/proven", {e.which, e.proven}, {{"GORO_MAXPROCS", procs}});
     EXPECT_EQ(r.exit_status, 0) << r.err;
     return r.out.substr(0, r.out.find('\n'));
   }
@@ -28,7 +29,7 @@ class ProvenDeath : public testing::TestWithParam<expectation> {
 
 TEST_P(ProvenDeath, ThoseAndNoOthers) {
   for (const char* procs : {"1", "4"}) {
-    const std::string out = proven(GetParam().which, procs);
+    const std::string out = proven(GetParam(), procs);
     if (goro_test::under_tsan)
       EXPECT_EQ(out.find("unavailable: ThreadSanitizer"), 0u) << out;
     else
@@ -45,6 +46,7 @@ const expectation expectations[] = {
     {"select_all_lost", "selecter"},
     {"select_one_global", "nobody"},
     {"limits", "nobody"},
+    {"time_only", "nobody"},
     {"sleeper_has_it", "nobody"},
     {"runner_has_it", "nobody"},
     {"timer_has_it", "nobody"},
@@ -74,13 +76,21 @@ const expectation expectations[] = {
 INSTANTIATE_TEST_SUITE_P(Cases, ProvenDeath, testing::ValuesIn(expectations),
                          [](const auto& info) { return std::string(info.param.which); });
 
-TEST(ProvenUnavailable, WhereTheKernelRefusesItSaysWhy) {
+TEST(ProvenProcess, WhereTheKernelRefusesItSaysWhy) {
   if (goro_test::under_tsan) GTEST_SKIP() << "there is no proof at all";
   const auto r = goro_test::run_child(GORO_DEATH_DIR "/proven", {"ptrace_refused"});
   EXPECT_EQ(r.exit_status, 0) << r.err;
   EXPECT_NE(r.out.find("unavailable: "), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("ptrace"), std::string::npos) << r.out;
   EXPECT_NE(r.out.find("Operation not permitted"), std::string::npos) << r.out;
+}
+
+TEST(ProvenProcess, WorkGrowsWithMemoryAndWaitsAndNotFaster) {
+  if (goro_test::under_sanitizer) GTEST_SKIP() << "so many stacks do not fit";
+  const auto r = goro_test::run_child(GORO_DEATH_DIR "/proven", {"work_is_linear", "many x100000"});
+  EXPECT_EQ(r.exit_status, 0) << r.err;
+  EXPECT_EQ(r.out.find("linear: "), 0u) << r.out;
+  EXPECT_NE(r.out.find("many x"), std::string::npos) << r.out;
 }
 
 }  // namespace
