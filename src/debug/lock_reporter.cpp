@@ -252,10 +252,10 @@ std::vector<std::vector<party>> lock_watch::groups_to_prove(clock::time_point no
     w.pause = std::min<clock::duration>(w.pause * 2, longest_pause);
     w.next = now + w.pause;
     std::vector<party> group = graph.waits_through(p);
-    const bool goroutines_only =
-        std::none_of(group.begin(), group.end(), [](party q) { return (q & thread_bit) != 0; });
-    if (goroutines_only && group.size() > 1 && graph.circle_through(p).empty())
-      groups.push_back(std::move(group));
+    const bool is_new = std::none_of(group.begin(), group.end(), [this](party q) {  // circles have been reported
+      return (q & thread_bit) != 0 || !graph.circle_through(q).empty();
+    });
+    if (is_new && group.size() > 1) groups.push_back(std::move(group));
   }
   long_waits_ = std::move(still);
   return groups;
