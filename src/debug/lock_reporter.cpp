@@ -252,7 +252,8 @@ std::vector<std::vector<party>> lock_watch::groups_to_prove(clock::time_point no
     w.pause = std::min<clock::duration>(w.pause * 2, longest_pause);
     w.next = now + w.pause;
     std::vector<party> group = graph.waits_through(p);
-    const bool is_new = std::none_of(group.begin(), group.end(), [this](party q) {  // circles have been reported
+    // Circles have been reported, and who waits behind one tells nothing new.
+    const bool is_new = std::none_of(group.begin(), group.end(), [this](party q) {
       return (q & thread_bit) != 0 || !graph.circle_through(q).empty();
     });
     if (is_new && group.size() > 1) groups.push_back(std::move(group));
