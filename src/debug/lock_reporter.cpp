@@ -224,7 +224,7 @@ void lock_watch::run() {
 void lock_watch::write_all(std::unique_lock<std::mutex>& held) {
   const bool impatient = !suspicions_.empty() && suspicions_.front().due == clock::time_point::min();
   if (has_thread_)
-    written_.wait_for(held, 5s, [this, impatient] {
+    written_.wait_for(held, 20s, [this, impatient] {
       return reports_.empty() && !writing_ && (!impatient || suspicions_.empty());
     });
 }
