@@ -24,11 +24,11 @@ struct goroutine_info {
   std::string state;   // "running", "chan receive", "sleep", ...
   duration waiting{};  // parked for about so long (10 ms too long at most); zero: not parked, not known
   const void* waits_on = nullptr;  // the channel, lock, ... ; the first channel of a select
-  // Who has the lock that it waits for: ids; 0 for a plain thread. Known with GORO_DEBUG=deadlock only.
-  std::vector<std::uint64_t> held_by;
   std::uint64_t created_by = 0;    // id of the creator; 0: a plain thread
   stack_frame created_at;          // the line that called go
   std::vector<stack_frame> stack;  // innermost first, without goro's own inner functions; empty: not known
+  // Who has the lock that it waits for: ids; 0 for a plain thread. Known with GORO_DEBUG=deadlock only.
+  std::vector<std::uint64_t> held_by;
 };
 
 }  // namespace goro
