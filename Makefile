@@ -19,7 +19,7 @@ demo:            ## Build and run the programs of the guide, then checksum FOLDE
 	@tools/install_deps.sh demo
 	@env $(NINJA) python3 tools/demo.py $(FOLDER)
 
-test:            ## Build and run all tests: debug, release, sanitizers, packages, rooms
+test:            ## Build and run all tests: debug, release, sanitizers, packages
 	@tools/install_deps.sh test
 	@env $(NINJA) python3 tools/run_tests.py --jobs $(JOBS)
 

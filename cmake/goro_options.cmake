@@ -7,6 +7,9 @@ option(GORO_MUTANTS "Compile the faults that the tests must find (GORO_MUTANT po
 option(GORO_BUILD_TESTS "Build goro's tests" ${PROJECT_IS_TOP_LEVEL})
 option(GORO_BUILD_BENCH "Build goro's benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(GORO_BUILD_EXAMPLES "Build goro's examples" ${PROJECT_IS_TOP_LEVEL})
+option(GORO_PCH "Precompile the std headers that the library's sources include" ON)
+option(GORO_TEST_PCH "Precompile the headers that most tests include" ON)
+option(GORO_QUICK_TO_BUILD "Tests (but stress) and benchmarks unoptimised, with line tables only" OFF)
 set(GORO_SANITIZE "" CACHE STRING "Sanitizers for the whole tree: empty, \"address;undefined\" or \"thread\"")
 
 foreach(sanitizer IN LISTS GORO_SANITIZE)
@@ -29,6 +32,11 @@ if(PROJECT_IS_TOP_LEVEL)
   mark_as_advanced(GORO_CCACHE)
   if(GORO_CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${GORO_CCACHE})
+  endif()
+  if((GORO_PCH OR GORO_TEST_PCH) AND CMAKE_CXX_COMPILER_LAUNCHER MATCHES "(^|/)ccache$")
+    # It takes no source with a precompiled header unless told that macros and times in there do not matter.
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros
+                                    ${CMAKE_CXX_COMPILER_LAUNCHER})
   endif()
   add_compile_options(-Wall -Wextra -Wpedantic)
   if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)

@@ -4,12 +4,10 @@
 #include "debug/lock_watch.hpp"
 #include "debug/walk.hpp"
 
+#include "base/thread.hpp"
 #include "sched/goroutines.hpp"
 #include "sched/hooks.hpp"
-#include "sched/machine.hpp"
 
-#include <pthread.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -60,11 +58,8 @@ bool all_are_parked(const waiting_parties& circle) {
   return seen == goroutines;
 }
 
-void* thread_main(void*) {
-  (void)prctl(PR_SET_NAME, "goro-deadlock", 0, 0, 0);
-  the_lock_watch().run();
-  return nullptr;
-}
+void report_on(void*) noexcept { the_lock_watch().run(); }
+constexpr runtime_thread reporter{.name = "goro-deadlock", .stack_size = 0, .body = &report_on};
 
 [[gnu::destructor]] void at_exit() noexcept {
   if (!locks_are_watched) return;
@@ -96,15 +91,7 @@ lock_watch& the_lock_watch() {
 // ---- what is told; under the lock
 
 void lock_watch::need_thread() {
-  if (!has_thread_) {
-    const sigset_t blocked = signals_left_to_users();
-    sigset_t before;
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    pthread_t thread;
-    has_thread_ = pthread_create(&thread, nullptr, &thread_main, nullptr) == 0;
-    if (has_thread_) pthread_detach(thread);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  if (!has_thread_) has_thread_ = start_thread<reporter>() == 0;
   changed_.notify_one();
 }
 

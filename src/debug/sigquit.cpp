@@ -5,14 +5,11 @@
 #include <goro/debug.hpp>
 
 #include "base/fatal.hpp"
+#include "base/thread.hpp"
 #include "debug/last_words.hpp"
-#include "debug/unwind.hpp"
-
 #include "sched/deadlock.hpp"
 
-#include <pthread.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <atomic>
 #include <cerrno>
@@ -46,13 +43,12 @@ void on_sigquit(int) {
   errno = saved_errno;
 }
 
-void* thread_main(void*) noexcept {
-  (void)prctl(PR_SET_NAME, "goro-sigquit", 0, 0, 0);
+void thread_main(void*) noexcept {
   for (;;) {
     std::uint64_t times = 0;
     const ssize_t n = read(bell.load(std::memory_order_relaxed), &times, sizeof times);
     if (n < 0 && errno == EINTR) continue;
-    if (n != static_cast<ssize_t>(sizeof times)) return nullptr;
+    if (n != static_cast<ssize_t>(sizeof times)) return;
     const bool ends = choice.load(std::memory_order_relaxed) == sigquit::end;
     detail::fatal_text title;
     title << "SIGQUIT: dump of all goroutines\n";
@@ -63,6 +59,8 @@ void* thread_main(void*) noexcept {
     rung.store(0, std::memory_order_relaxed);
   }
 }
+
+constexpr detail::runtime_thread sigquit_thread{.name = "goro-sigquit", .stack_size = 0, .body = &thread_main};
 
 [[noreturn]] void throw_no(const char* what, int error) {
   throw std::system_error(
@@ -79,17 +77,7 @@ void install_sigquit_dump(sigquit then) {
     const int fd = eventfd(0, EFD_CLOEXEC);
     if (fd < 0) throw_no("file descriptor (ulimit -n)", errno);
     bell.store(fd, std::memory_order_relaxed);
-    int error = 0;
-    {
-      const detail::signals_blocked quiet;
-      pthread_attr_t attributes;
-      pthread_attr_init(&attributes);
-      pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-      pthread_t thread;
-      error = pthread_create(&thread, &attributes, &thread_main, nullptr);
-      pthread_attr_destroy(&attributes);
-    }
-    if (error != 0) {
+    if (const int error = detail::start_thread<sigquit_thread>(); error != 0) {
       close(fd);
       throw_no("thread (ulimit -u)", error);
     }

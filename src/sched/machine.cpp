@@ -15,7 +15,6 @@
 #include "sched/wake.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <new>
 #include <pthread.h>
@@ -131,13 +130,12 @@ GORO_NO_TSAN void machine_loop(machine* m) noexcept {
   }
 }
 
-void* thread_main(void* argument) noexcept {
+void thread_main(void* argument) noexcept {
   auto* const m = static_cast<machine*>(argument);
   this_thread_is = m;
   m->thread = this_thread_state();
   m->tid.store(static_cast<int>(syscall(SYS_gettid)), std::memory_order_release);
   m->own_fiber = sanitizer::current_fiber();
-  (void)prctl(PR_SET_NAME, "goro", 0, 0, 0);
   (void)prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // sleeps for timers end within a microsecond or so
   if constexpr (sanitizer::asan) {
     pthread_attr_t attributes;
@@ -165,8 +163,9 @@ void* thread_main(void* argument) noexcept {
   this_thread_is = nullptr;
   alive.fetch_sub(1, std::memory_order_acq_rel);
   free_machine(m);
-  return nullptr;
 }
+
+constexpr runtime_thread machine_thread{.name = "goro", .stack_size = own_stack_size, .body = &thread_main};
 
 }  // namespace
 
@@ -177,14 +176,6 @@ void* thread_main(void* argument) noexcept {
 
 int machine_count() noexcept { return alive.load(std::memory_order_acquire); }
 int set_machine_limit(int n) noexcept { return limit.exchange(n, std::memory_order_relaxed); }
-
-sigset_t signals_left_to_users() noexcept {
-  sigset_t all_but_faults;
-  sigfillset(&all_but_faults);
-  for (const int fault_signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
-    sigdelset(&all_but_faults, fault_signal);
-  return all_but_faults;
-}
 
 bool start_machine(processor* p, bool spinning) noexcept {
   // A bound thread may have been given attributes of its own (a name space, a niceness), which a thread that
@@ -206,18 +197,7 @@ bool start_machine(processor* p, bool spinning) noexcept {
     m->locked = nullptr;
     m->in_runtime.store(1, std::memory_order_relaxed);
     m->revoke.store(revocation::none, std::memory_order_relaxed);
-    // Blocked before the thread exists, so that no handler ever runs on it.
-    const sigset_t blocked = signals_left_to_users();
-    sigset_t before;
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, own_stack_size);
-    pthread_t thread;
-    started = !fault("pthread_create") && pthread_create(&thread, &attributes, &thread_main, m) == 0;
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    started = !fault("pthread_create") && start_thread<machine_thread>(m) == 0;
     if (!started) {
       m->handed = nullptr;
       m->spinning = false;

@@ -15,12 +15,12 @@
 #include "base/parker.hpp"
 #include "base/random.hpp"
 #include "base/sanitizer.hpp"
+#include "base/thread.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/processor.hpp"
 #include "sched/revoke.hpp"
 
 #include <atomic>
-#include <csignal>
 #include <cstdint>
 
 namespace goro::detail {
@@ -121,9 +121,6 @@ class runtime_section {
  private:
   std::uint32_t outer_ = 0;
 };
-
-// What the runtime's threads leave to the user's threads: all signals but faults (and a profiler's ticks).
-sigset_t signals_left_to_users() noexcept;
 
 // Starts a thread that begins with P `p` (which it then owns), spinning or not. False: no thread to be had;
 // nothing has changed.

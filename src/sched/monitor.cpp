@@ -5,6 +5,7 @@
 #include "base/fatal.hpp"
 #include "base/futex.hpp"
 #include "base/settings.hpp"
+#include "base/thread.hpp"
 #include "sched/coarse_clock.hpp"
 #include "sched/counters.hpp"
 #include "sched/hooks.hpp"
@@ -15,8 +16,6 @@
 #include "sched/width.hpp"
 
 #include <algorithm>
-#include <csignal>
-#include <pthread.h>
 #include <sys/prctl.h>
 
 namespace goro::detail {
@@ -264,28 +263,18 @@ void rounds() noexcept {
   }
 }
 
-void* thread_main(void*) noexcept {
-  (void)prctl(PR_SET_NAME, "goro-monitor", 0, 0, 0);
+void thread_main(void*) noexcept {
   (void)prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);
   rounds();
-  return nullptr;
 }
+
+constexpr runtime_thread monitor_thread{.name = "goro-monitor", .stack_size = 256u * 1024, .body = &thread_main};
 
 }  // namespace
 
 void start_monitor() noexcept {
-  const sigset_t blocked = signals_left_to_users();
-  sigset_t before;
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 256u * 1024);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, &thread_main, nullptr);
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0) fatal("start", "the kernel gives no thread for the monitor", "raise the limit (ulimit -u)");
+  if (start_thread<monitor_thread>() != 0)
+    fatal("start", "the kernel gives no thread for the monitor", "raise the limit (ulimit -u)");
 }
 
 void wake_monitor() noexcept {

@@ -4,16 +4,14 @@
 #include "base/clock.hpp"
 #include "base/fatal.hpp"
 #include "base/settings.hpp"
+#include "base/thread.hpp"
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
 #include "sched/runtime.hpp"
 #include "sched/wake.hpp"
 
-#include <pthread.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <ctime>
 
@@ -53,8 +51,7 @@ void write_line() noexcept {
   errno = saved_errno;
 }
 
-void* thread_main(void*) noexcept {
-  (void)prctl(PR_SET_NAME, "goro-schedtrace", 0, 0, 0);
+void thread_main(void*) noexcept {
   std::int64_t next = began;
   for (;;) {
     next += every;
@@ -66,23 +63,14 @@ void* thread_main(void*) noexcept {
   }
 }
 
+constexpr runtime_thread trace_thread{.name = "goro-schedtrace", .stack_size = 256u * 1024, .body = &thread_main};
+
 }  // namespace
 
 void start_schedule_trace(int every_ms) noexcept {
   began = monotonic_ns();
   every = std::int64_t{every_ms} * 1'000'000;
-  const sigset_t blocked = signals_left_to_users();
-  sigset_t before;
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  pthread_attr_t attributes;
-  pthread_attr_init(&attributes);
-  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-  pthread_attr_setstacksize(&attributes, 256u * 1024);
-  pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, &thread_main, nullptr);
-  pthread_attr_destroy(&attributes);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (error != 0)
+  if (start_thread<trace_thread>() != 0)
     fatal("start", "the kernel gives no thread for GORO_DEBUG=schedtrace", "raise the limit (ulimit -u)");
 }
 

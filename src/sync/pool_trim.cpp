@@ -13,15 +13,13 @@
 #include "sync/pool_core.hpp"
 
 #include "base/futex.hpp"
+#include "base/thread.hpp"
 #include "sched/hooks.hpp"
 #include "sched/machine.hpp"
 
 #include <goro/pool.hpp>
 
 #include <atomic>
-#include <csignal>
-#include <pthread.h>
-#include <sys/prctl.h>
 
 namespace goro {
 namespace detail {
@@ -83,8 +81,7 @@ bool something_waits() noexcept {
 
 constinit std::atomic<std::uint32_t> asked{0};  // trims; futex word
 
-void* trimmer(void*) noexcept {
-  (void)prctl(PR_SET_NAME, "goro-trim", 0, 0, 0);
+void trimmer(void*) noexcept {
   for (std::uint32_t done = 0;;) {
     const std::uint32_t now = asked.load(std::memory_order_acquire);
     if (now == done) {
@@ -96,22 +93,13 @@ void* trimmer(void*) noexcept {
   }
 }
 
-bool start_trimmer() noexcept {
-  const sigset_t blocked = signals_left_to_users();
-  sigset_t before;
-  pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  pthread_t thread;
-  const bool started = pthread_create(&thread, nullptr, &trimmer, nullptr) == 0;
-  if (started) pthread_detach(thread);
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return started;
-}
+constexpr runtime_thread trim_thread{.name = "goro-trim", .stack_size = 0, .body = &trimmer};
 
 // The monitor's thread only.
 bool when_idle() noexcept {
   if (!something_waits()) return false;
   static bool started = false;
-  if (!started) started = start_trimmer();
+  if (!started) started = start_thread<trim_thread>() == 0;
   if (!started) return false;  // no thread to be had: the objects wait for the next idle time
   asked.fetch_add(1, std::memory_order_release);
   (void)futex_wake(asked, 1);

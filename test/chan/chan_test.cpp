@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 using namespace goro_test;
@@ -42,7 +41,7 @@ TEST_P(Chan, CH01_ReceiveOnAnOpenEmptyChannelBlocks) {
       moved = true;
     });
     ASSERT_TRUE(until_parked(1, wait_reason::chan_receive));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    let_others_run();
     EXPECT_FALSE(moved);
     ch.send(7);
     done.wait();
@@ -68,7 +67,7 @@ TEST_P(Chan, CH02_SendOnAFullChannelBlocks) {
       moved = true;
     });
     ASSERT_TRUE(until_parked(1, wait_reason::chan_send));
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    let_others_run();
     EXPECT_FALSE(moved);
     for (std::size_t i = 0; i != capacity; ++i) EXPECT_EQ(ch.recv(), std::to_string(i));
     EXPECT_EQ(ch.recv(), "last");

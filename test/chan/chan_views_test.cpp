@@ -249,7 +249,7 @@ TEST_P(ChanForeverDeathTest, CH13_SendAndReceiveOnNilBlockForEver) {
         goro::go([&] { goro::send_chan<int>().send(1), ++moved; });
         const bool parked =
             until_parked(4, wait_reason::chan_receive_nil) && until_parked(3, wait_reason::chan_send_nil);
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        let_others_run();
         std::_Exit(parked && moved == 0 ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");

@@ -401,7 +401,7 @@ TEST_P(SelectStress, SE22_OneTickWakesOneOfTwoSelectors) {
     });
   ASSERT_TRUE(eventually([&] { return ticks == 1; }));
   ASSERT_TRUE(until_parked(1, wait_reason::select));
-  std::this_thread::sleep_for(2ms);
+  let_others_run();
   EXPECT_EQ(ticks, 1);
   stop.close();
   done.wait();

@@ -11,19 +11,16 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <chrono>
 #include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 using namespace goro_test;
-using namespace std::chrono_literals;
 using goro::chan;
 using goro::make_chan;
 using goro::op_status;
@@ -45,7 +42,7 @@ TEST_P(Select, SE04_OneGoroutineNeverPairsWithItself) {
     outcome = static_cast<int>(chosen) * 100 + value;
   });
   ASSERT_TRUE(until_parked(1, wait_reason::select));
-  std::this_thread::sleep_for(1ms);
+  let_others_run();
   EXPECT_EQ(outcome, -1);
   EXPECT_EQ(ch.recv(), 1);
   done.wait();
@@ -267,7 +264,7 @@ TEST_P(SelectForeverDeathTest, SE15_AnEmptySelectBlocksForEver) {
         goro::go([&] { goro::select(), moved = true; });
         goro::go([&] { goro::select(std::span<goro::select_case>()), moved = true; });
         const bool parked = until_parked(2, wait_reason::select_no_cases);
-        std::this_thread::sleep_for(5ms);
+        let_others_run();
         std::_Exit(parked && !moved ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
@@ -288,7 +285,7 @@ TEST_P(SelectForeverDeathTest, SE16_OnlyNilChannelsBlockForEver) {
                  3;
         };
         const bool all = eventually(parked);
-        std::this_thread::sleep_for(5ms);
+        let_others_run();
         std::_Exit(all && parked() && !moved ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");

@@ -90,7 +90,7 @@ class uncaught_for_now {
 
 class Errgroup : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
     EXPECT_TRUE(failures().empty());

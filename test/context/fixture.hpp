@@ -20,7 +20,7 @@ namespace goro_test {
 
 class ContextTest : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "sched/on_goroutine.hpp"
+#include "support/at_procs.hpp"
 #include "support/eventually.hpp"
 
 #include <goro/goro.hpp>
@@ -24,7 +25,7 @@ using goro_test::on_goroutine;
 // Waits until the goroutines that a test started are gone, so that the next one starts from nothing.
 class Go : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

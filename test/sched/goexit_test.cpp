@@ -23,7 +23,7 @@ using goro_test::on_goroutine;
 
 class Goexit : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

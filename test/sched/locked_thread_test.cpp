@@ -50,7 +50,7 @@ std::set<pid_t> threads_used(int n) {
 
 class LockedThread : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

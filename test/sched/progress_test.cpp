@@ -29,7 +29,7 @@ using std::chrono::steady_clock;
 
 class Progress : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

@@ -39,7 +39,7 @@ class Uncaught : public testing::Test {
   void SetUp() override {
     handled = 0;
     right = 0;
-    before_ = goro::num_goroutine();
+    before_ = goro_test::settled_goroutines();
     old_ = goro::set_uncaught_handler(note);
   }
   void TearDown() override {

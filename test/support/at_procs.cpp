@@ -2,7 +2,9 @@
 #include "support/at_procs.hpp"
 
 #include "base/random.hpp"
+#include "sched/introspect.hpp"
 #include "sched/run_order.hpp"
+#include "support/eventually.hpp"
 
 #include <goro/goro.hpp>
 
@@ -95,6 +97,20 @@ std::uint64_t seed() {
   return value;
 }
 
+std::size_t settled_goroutines() {
+  using goro::detail::wait_reason;
+  const auto all_parked = [] {
+    const std::size_t live = goro::num_goroutine();
+    if (live == 0) return true;
+    std::size_t parked = 0;
+    for (int why = 0; why != static_cast<int>(wait_reason::count); ++why)
+      parked += goro::detail::parked_count(static_cast<wait_reason>(why));
+    return parked == live;
+  };
+  EXPECT_TRUE(eventually(all_parked)) << goro::num_goroutine() << " goroutines, not all of them parked";
+  return goro::num_goroutine();
+}
+
 struct hang_guard::state {
   std::mutex lock;
   std::condition_variable changed;
@@ -128,12 +144,12 @@ void AtProcs::SetUp() {
   guard_ = std::make_unique<hang_guard>(running_test());
   procs_before_ = goro::set_max_procs(GetParam());
   if (shuffles) goro::detail::set_run_order(&the_shuffled_order);
-  goroutines_before_ = goro::num_goroutine();
+  goroutines_before_ = settled_goroutines();
 }
 
 void AtProcs::TearDown() {
   // A goroutine that has handed over its last value is not gone yet, so the state is waited for. (Fewer than at
-  // the start: what a test without this fixture had left has ended since.)
+  // the start: what a test without this fixture had left parked has ended since.)
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10 * patience);
   std::size_t now = goro::num_goroutine();
   while (now > goroutines_before_ && std::chrono::steady_clock::now() < limit) {

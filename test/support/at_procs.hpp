@@ -51,6 +51,10 @@ int scaled(int n);
 // GORO_TEST_SEED, or a number that differs from run to run. AtProcs prints it when a test fails.
 std::uint64_t seed();
 
+// num_goroutine() once every goroutine is parked: one of an earlier test that has handed over its last value may
+// be about to end, and who counts it at the start waits in vain for as many at the end.
+std::size_t settled_goroutines();
+
 // Prints the running test's name, P, the number of goroutines and the seed, and aborts, when it is not
 // destroyed within `seconds` (times GORO_TEST_SCALE if that is above 1, times 5 under a sanitizer). It is a
 // plain thread that waits on the C++ library's own condition variable: it works however stuck goro is.

@@ -36,7 +36,7 @@ static_assert(noexcept(global_changed.notify_one()) && noexcept(global_changed.n
 
 class ConditionVariable : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

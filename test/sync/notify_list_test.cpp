@@ -34,7 +34,7 @@ std::size_t parked() { return goro::detail::parked_count(goro::detail::wait_reas
 
 class NotifyList : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

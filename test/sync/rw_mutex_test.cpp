@@ -36,7 +36,7 @@ constinit goro::rw_mutex global_lock;  // usable as a constant-initialised globa
 
 class RwMutex : public testing::Test {
  protected:
-  void SetUp() override { before_ = goro::num_goroutine(); }
+  void SetUp() override { before_ = goro_test::settled_goroutines(); }
   void TearDown() override {
     EXPECT_TRUE(eventually([&] { return goro::num_goroutine() == before_; })) << goro::num_goroutine();
   }

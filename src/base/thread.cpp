@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#include "base/thread.hpp"
+
+#include <pthread.h>
+#include <cerrno>
+#include <initializer_list>
+
+namespace goro::detail {
+
+sigset_t signals_left_to_users() noexcept {
+  sigset_t all_but_faults;
+  sigfillset(&all_but_faults);
+  for (const int fault_signal : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, SIGPROF})
+    sigdelset(&all_but_faults, fault_signal);
+  return all_but_faults;
+}
+
+int start_thread(void* (*main)(void*), void* argument, std::size_t stack_size) noexcept {
+  const int saved_errno = errno;
+  const sigset_t blocked = signals_left_to_users();
+  sigset_t before;
+  pthread_sigmask(SIG_SETMASK, &blocked, &before);
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  if (stack_size != 0) pthread_attr_setstacksize(&attributes, stack_size);
+  pthread_t thread;
+  const int error = pthread_create(&thread, &attributes, main, argument);
+  pthread_attr_destroy(&attributes);
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  errno = saved_errno;
+  return error;
+}
+
+}  // namespace goro::detail
