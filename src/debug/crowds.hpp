@@ -22,7 +22,8 @@ class crowds {
 
  private:
   static std::uintptr_t key(const sighting& s) noexcept {  // channels are aligned, so a bit is free
-    return reinterpret_cast<std::uintptr_t>(s.who.waits_on.get()) | (s.who.why == wait_reason::chan_send ? 1u : 0u);
+    const void* const channel = s.who.waits_on;
+    return reinterpret_cast<std::uintptr_t>(channel) | (s.who.why == wait_reason::chan_send ? 1u : 0u);
   }
   std::unordered_map<std::uintptr_t, std::size_t> count_;
 };

@@ -4,12 +4,10 @@
 #include "debug/lock_watch.hpp"
 #include "debug/walk.hpp"
 
+#include "base/thread.hpp"
 #include "sched/goroutines.hpp"
 #include "sched/hooks.hpp"
-#include "sched/machine.hpp"
 
-#include <pthread.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 #include <algorithm>
 #include <cerrno>
@@ -60,11 +58,8 @@ bool all_are_parked(const waiting_parties& circle) {
   return seen == goroutines;
 }
 
-void* thread_main(void*) {
-  (void)prctl(PR_SET_NAME, "goro-deadlock", 0, 0, 0);
-  the_lock_watch().run();
-  return nullptr;
-}
+void report_on(void*) noexcept { the_lock_watch().run(); }
+constexpr runtime_thread reporter{.name = "goro-deadlock", .stack_size = 0, .body = &report_on};
 
 [[gnu::destructor]] void at_exit() noexcept {
   if (!locks_are_watched) return;
@@ -96,15 +91,7 @@ lock_watch& the_lock_watch() {
 // ---- what is told; under the lock
 
 void lock_watch::need_thread() {
-  if (!has_thread_) {
-    const sigset_t blocked = signals_left_to_users();
-    sigset_t before;
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    pthread_t thread;
-    has_thread_ = pthread_create(&thread, nullptr, &thread_main, nullptr) == 0;
-    if (has_thread_) pthread_detach(thread);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  }
+  if (!has_thread_) has_thread_ = start_thread<reporter>() == 0;
   changed_.notify_one();
 }
 
@@ -224,7 +211,7 @@ void lock_watch::run() {
 void lock_watch::write_all(std::unique_lock<std::mutex>& held) {
   const bool impatient = !suspicions_.empty() && suspicions_.front().due == clock::time_point::min();
   if (has_thread_)
-    written_.wait_for(held, 5s, [this, impatient] {
+    written_.wait_for(held, 20s, [this, impatient] {
       return reports_.empty() && !writing_ && (!impatient || suspicions_.empty());
     });
 }
@@ -252,10 +239,11 @@ std::vector<std::vector<party>> lock_watch::groups_to_prove(clock::time_point no
     w.pause = std::min<clock::duration>(w.pause * 2, longest_pause);
     w.next = now + w.pause;
     std::vector<party> group = graph.waits_through(p);
-    const bool goroutines_only =
-        std::none_of(group.begin(), group.end(), [](party q) { return (q & thread_bit) != 0; });
-    if (goroutines_only && group.size() > 1 && graph.circle_through(p).empty())
-      groups.push_back(std::move(group));
+    // Circles have been reported, and who waits behind one tells nothing new.
+    const bool is_new = std::none_of(group.begin(), group.end(), [this](party q) {
+      return (q & thread_bit) != 0 || !graph.circle_through(q).empty();
+    });
+    if (is_new && group.size() > 1) groups.push_back(std::move(group));
   }
   long_waits_ = std::move(still);
   return groups;

@@ -3,6 +3,8 @@
 // why_awake CASE.
 #include <goro/goro.hpp>
 
+#include "sched/thread_waiter.hpp"
+
 #include <signal.h>
 #include <unistd.h>
 #include <chrono>
@@ -34,7 +36,11 @@ int main(int, char** arguments) {
   }
   return goro::run([&] {
     quit_soon();
-    if (which == "thread") std::thread([nothing] { (void)nothing.recv(); }).detach();
+    if (which == "thread") {
+      std::thread([nothing] { (void)nothing.recv(); }).detach();
+      while (goro::detail::plain_threads() != 2)
+        goro::sleep_for(1ms);  // a timer: until then nobody is asleep
+    }
     if (which == "timer") goro::go([] { goro::sleep_for(50s); });
     if (which == "blocking") goro::go([] { goro::blocking([] { std::this_thread::sleep_for(60s); }); });
     (void)nothing.recv();

@@ -27,11 +27,11 @@ struct goroutine_info {
   // The channel, lock, ... ; the first channel of a select. A const void*, in a form that is no reference for
   // leak::proven: who keeps this record keeps nothing alive.
   detail::hidden_address waits_on;
-  // Who has the lock that it waits for: ids; 0 for a plain thread. Known with GORO_DEBUG=deadlock only.
-  std::vector<std::uint64_t> held_by;
   std::uint64_t created_by = 0;    // id of the creator; 0: a plain thread
   stack_frame created_at;          // the line that called go
   std::vector<stack_frame> stack;  // innermost first, without goro's own inner functions; empty: not known
+  // Who has the lock that it waits for: ids; 0 for a plain thread. Known with GORO_DEBUG=deadlock only.
+  std::vector<std::uint64_t> held_by;
 };
 
 }  // namespace goro
