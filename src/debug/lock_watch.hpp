@@ -28,8 +28,7 @@ extern const char lock_watch_is_linked;
 // Says which of `asked` (ids of goroutines) can never be woken again, however the program goes on: none too many.
 // Called in a thread of the watcher's own, with no lock held, when a goroutine has waited for more than a second
 // for a lock whose holder waits for something that is not in the graph (a channel, say), and again after 2, 4,
-// 8 … seconds. Null: nobody can prove it, and such waits are not reported. Set before main, or before a second
-// goroutine runs.
+// 8 … seconds. At first leak::prove(). Null: such waits are not reported. Set before a second goroutine runs.
 using stuck_proof = std::vector<std::uint64_t> (*)(std::span<const std::uint64_t> asked);
 extern constinit stuck_proof prove_stuck;
 
