@@ -11,11 +11,13 @@
 
 #include "net/errors.hpp"
 
+#include <goro/go.hpp>
 #include <goro/net/pipe.hpp>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <mutex>
 #include <new>
 
 namespace goro::detail {
@@ -60,7 +62,7 @@ std::error_code closed() noexcept { return net::make_error_code(net::errc::close
 }  // namespace
 
 struct pipe_core {
-  spin_lock lock;
+  std::mutex lock;                // held for a few instructions, never while parked
   ring to[2];                     // to[i]: what end i reads
   pipe_end* ends[2] = {};         // null: closed
   hangup_node* watchers[2] = {};  // end i's
@@ -78,7 +80,7 @@ struct pipe_core {
   void tell(hangup_node* node) noexcept {
     if (node == nullptr) return;
     node->hung_up(*node);
-    const spin_guard hold(lock);
+    const std::lock_guard<std::mutex> hold(lock);
     if (telling == node) telling = nullptr;
   }
 };
@@ -107,7 +109,7 @@ poll_end pipe_end::wait_for_bytes() {
     poll_end end = poll_.check(direction::read);
     if (end != poll_end::ready) return end;
     {
-      const spin_guard hold(core_->lock);
+      const std::lock_guard<std::mutex> hold(core_->lock);
       if (mine.size != 0 || mine.ended) return poll_end::ready;
     }
     end = poll_.wait(direction::read);
@@ -121,7 +123,7 @@ std::size_t pipe_end::read(std::span<char> into, std::error_code& ec) {
   if (!turn) return ec = closed(), 0;
   const poll_end end = into.empty() ? poll_.check(direction::read) : wait_for_bytes();
   if (end != poll_end::ready) return ec = error_of(end), 0;
-  const spin_guard hold(core_->lock);
+  const std::lock_guard<std::mutex> hold(core_->lock);
   ring& mine = core_->to[index_];
   const bool was_full = mine.size == room;
   const std::size_t n = mine.take(into);
@@ -145,7 +147,7 @@ std::size_t pipe_end::put(std::string_view what, std::error_code& ec) {
     if (end != poll_end::ready) return ec = error_of(end), done;
     std::unique_ptr<char[]> fresh;  // not under the lock
     if (theirs.bytes == nullptr) fresh = std::make_unique_for_overwrite<char[]>(room);
-    const spin_guard hold(core_->lock);
+    const std::lock_guard<std::mutex> hold(core_->lock);
     if (core_->ends[1 - index_] == nullptr || theirs.ended) return ec = system_error_of(EPIPE), done;
     if (theirs.bytes == nullptr) theirs.bytes = std::move(fresh);
     const bool was_empty = theirs.size == 0;
@@ -188,7 +190,7 @@ void pipe_end::close() noexcept {
   if (!lock_.begin_close()) return;
   hangup_node* node;
   {
-    const spin_guard hold(core_->lock);
+    const std::lock_guard<std::mutex> hold(core_->lock);
     core_->ends[index_] = nullptr;
     core_->to[1 - index_].ended = true;
     core_->notify(1 - index_, direction::read);
@@ -210,7 +212,7 @@ void pipe_end::close_write(std::error_code& ec) {
   }
   hangup_node* node;
   {
-    const spin_guard hold(core_->lock);
+    const std::lock_guard<std::mutex> hold(core_->lock);
     core_->to[1 - index_].ended = true;
     core_->notify(1 - index_, direction::read);
     node = core_->hang_up_on(1 - index_);
@@ -219,20 +221,20 @@ void pipe_end::close_write(std::error_code& ec) {
 }
 
 bool pipe_end::watch_hangup(hangup_node& node) noexcept {
-  const spin_guard hold(core_->lock);
+  const std::lock_guard<std::mutex> hold(core_->lock);
   if (core_->to[index_].ended) return false;
   core_->watchers[index_] = &node;
   return true;
 }
 
 void pipe_end::forget_hangup(hangup_node& node) noexcept {
-  for (unsigned round = 0;; ++round) {
+  for (;;) {
     {
-      const spin_guard hold(core_->lock);
+      const std::lock_guard<std::mutex> hold(core_->lock);
       if (core_->watchers[index_] == &node) core_->watchers[index_] = nullptr;
       if (core_->telling != &node) return;
     }
-    spin_wait(round);
+    goro::yield();
   }
 }
 

@@ -2,8 +2,6 @@
 // One end of an in-memory connection.
 #pragma once
 
-#include "base/spin_lock.hpp"
-
 #include <goro/detail/fd_lock.hpp>
 #include <goro/detail/pollable.hpp>
 #include <goro/net/stream.hpp>

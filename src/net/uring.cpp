@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Who submits takes the submission lock for the call into the kernel; who is told of the ring's descriptor
-// (the netpoller), or has just submitted, takes the completion lock, a spin lock, and empties the completion
+// (the netpoller), or has just submitted, takes the completion lock and empties the completion
 // queue.
 //
 // Invariant  An operation is on its waiting task's stack, and is in the kernel from its submission until
@@ -14,8 +14,6 @@
 #include "net/uring.hpp"
 
 #ifdef GORO_HAS_URING
-
-#include "base/spin_lock.hpp"
 
 #include <goro/detail/pollable.hpp>
 
@@ -40,7 +38,7 @@ struct the_ring : event_node {
   io_uring ring{};
   bool works = false;
   std::mutex submitting;
-  spin_lock completing;
+  std::mutex completing;
   pollable poll;
 
   the_ring() noexcept {
@@ -64,7 +62,7 @@ struct the_ring : event_node {
   }
 
   void complete() noexcept {
-    const spin_guard hold(completing);
+    const std::lock_guard<std::mutex> hold(completing);
     io_uring_cqe* each = nullptr;
     while (io_uring_peek_cqe(&ring, &each) == 0 && each != nullptr) {
       auto& op = *static_cast<operation*>(io_uring_cqe_get_data(each));
@@ -81,7 +79,9 @@ struct the_ring : event_node {
     if (op.done.open_memory() != 0) throw std::bad_alloc();
     {
       const io_expected here;
-      { const spin_guard hold(completing); }  // the operation as it is now, to whoever completes it
+      {
+        const std::lock_guard<std::mutex> hold(completing);
+      }  // the operation as it is now, to whoever completes it
       {
         const std::lock_guard<std::mutex> hold(submitting);
         io_uring_sqe* const entry = io_uring_get_sqe(&ring);  // each is submitted at once, so there is room
@@ -102,7 +102,7 @@ struct the_ring : event_node {
   }
 
   bool has_ended(const operation& op) noexcept {
-    const spin_guard hold(completing);
+    const std::lock_guard<std::mutex> hold(completing);
     return op.ended;
   }
 };

@@ -36,7 +36,7 @@ struct alignas(64) poll_descriptor {
   std::atomic<bool> closing{false};
   std::atomic<bool> out_of_order{false};
   std::atomic<std::uint16_t> generation{0};
-  int fd = -1;                 // -1: none, told by notify
+  int fd = -1;                             // -1: none, told by notify
   std::atomic<event_node*> told{nullptr};  // instead of the sides
   ranked_spin_lock<lock_rank::netpoll> lock;
   hangup_node* watcher = nullptr;        // these under lock
