@@ -81,6 +81,7 @@ struct the_ring : event_node {
     if (op.done.open_memory() != 0) throw std::bad_alloc();
     {
       const io_expected here;
+      { const spin_guard hold(completing); }  // the operation as it is now, to whoever completes it
       {
         const std::lock_guard<std::mutex> hold(submitting);
         io_uring_sqe* const entry = io_uring_get_sqe(&ring);  // each is submitted at once, so there is room

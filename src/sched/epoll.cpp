@@ -71,13 +71,14 @@ void take_event(poll_result& found, const epoll_event& event) noexcept {
   }
   constexpr std::uint64_t pointer = (std::uint64_t{1} << 48) - 1;
   auto& p = *reinterpret_cast<poll_descriptor*>(static_cast<std::uintptr_t>(event.data.u64 & pointer));
-  if (p.generation.load(std::memory_order_acquire) != event.data.u64 >> 48) return;  // I4 of netpoll.cpp
-  if (p.told != nullptr) {
-    p.told->event(*p.told);
+  const auto generation = static_cast<std::uint16_t>(event.data.u64 >> 48);
+  if (p.generation.load(std::memory_order_acquire) != generation) return;  // I4, P4 of netpoll.cpp
+  if (event_node* const node = p.told.load(std::memory_order_acquire)) {
+    node->event(*node);
     return;
   }
   const std::uint32_t events = event.events;
-  if ((events & out_of_the_ordinary) != 0) tell_hung_up(p, (events & gone) != 0);
+  if ((events & out_of_the_ordinary) != 0) tell_out_of_order(p, (events & gone) != 0, generation);
   if ((events & (EPOLLIN | out_of_the_ordinary)) != 0) add(found, tell(p, direction::read));
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) add(found, tell(p, direction::write));
 }

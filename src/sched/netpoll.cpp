@@ -32,6 +32,8 @@
 //       with the kernel's queue filled;  then the word loaded, seq_cst (an event leaves `ready` as it is).
 //       Either the task finds in the queue what the event tells of, or the event finds `idle` and makes
 //       it ready.
+//   P4  open: generation, release, before it is in the set -> the event, acquire: what open has written is
+//       visible to who polls. (epoll_ctl and epoll_wait order it too, but say so to nobody.)
 //
 // Deadlines without a timer a request. A server that sets a deadline for each request moves only the word.
 // The timer is armed by a wait, and only if it would fire later than the deadline. So for deadlines that
@@ -142,12 +144,14 @@ void poll_descriptor::side::on_time(timer_node& node) noexcept {
 
 task tell(poll_descriptor& p, direction d) noexcept { return take(side_of(p, d), side::ready); }
 
-void tell_hung_up(poll_descriptor& p, bool gone) noexcept {
+void tell_out_of_order(poll_descriptor& p, bool gone, std::uint16_t generation) noexcept {
   p.out_of_order.store(true, std::memory_order_release);  // P2
   if (!gone) return;
   hangup_node* node;
   {
     const spin_guard hold(p.lock);
+    // Unlike a readiness, a hang-up that is for nothing does harm: not to the block's next use (I4).
+    if (p.generation.load(std::memory_order_relaxed) != generation) return;
     p.gone = true;
     node = p.watcher;
     p.watcher = nullptr;
@@ -168,11 +172,11 @@ int pollable::open_memory() noexcept {
     s.deadline.store(never, std::memory_order_relaxed);
   }
   p->fd = -1;
-  p->told = nullptr;
+  p->told.store(nullptr, std::memory_order_relaxed);
   p->out_of_order.store(false, std::memory_order_relaxed);
   {
     const spin_guard hold(p->lock);
-    p->gone = false;  // an event for the one before may still be on its way (I4)
+    p->gone = false;
   }
   p->closing.store(false, std::memory_order_release);
   d_ = p;
@@ -184,7 +188,8 @@ namespace {
 int open_with(pollable& self, poll_descriptor*& d, int fd, event_node* node) noexcept {
   if (const int error = self.open_memory()) return error;
   d->fd = fd;
-  d->told = node;
+  d->told.store(node, std::memory_order_release);
+  d->generation.store(d->generation.load(std::memory_order_relaxed), std::memory_order_release);  // P4
   if (const int error = epoll_register(fd, *d)) {
     d->fd = -1;
     self.release();
@@ -322,7 +327,11 @@ void pollable::release() noexcept {
       const spin_guard hold(p->lock);  // I3; and until the watcher has been told
       if (p->watcher != nullptr) count_out(*p);
       p->watcher = nullptr;
-      if (!p->telling) break;
+      if (!p->telling) {
+        p->generation.store(static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),
+                            std::memory_order_release);  // I4
+        break;
+      }
     }
     spin_wait(round);
   }
@@ -330,8 +339,6 @@ void pollable::release() noexcept {
     (void)timer_disarm_sync(s);
     s.armed = never;
   }
-  p->generation.store(static_cast<std::uint16_t>(p->generation.load(std::memory_order_relaxed) + 1),
-                      std::memory_order_release);  // I4
   const spin_guard hold(blocks_lock);
   p->next_free = free_blocks_;
   free_blocks_ = p;

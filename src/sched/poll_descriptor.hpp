@@ -37,7 +37,7 @@ struct alignas(64) poll_descriptor {
   std::atomic<bool> out_of_order{false};
   std::atomic<std::uint16_t> generation{0};
   int fd = -1;                 // -1: none, told by notify
-  event_node* told = nullptr;  // instead of the sides
+  std::atomic<event_node*> told{nullptr};  // instead of the sides
   ranked_spin_lock<lock_rank::netpoll> lock;
   hangup_node* watcher = nullptr;        // these under lock
   bool gone = false;                     // the peer has hung up
@@ -47,7 +47,7 @@ struct alignas(64) poll_descriptor {
 
 // An event of the direction: whom to make ready, if anybody.
 task tell(poll_descriptor& p, direction d) noexcept;
-// Something beside readiness; gone: the peer has hung up.
-void tell_hung_up(poll_descriptor& p, bool gone) noexcept;
+// Something beside readiness; gone: the peer has hung up. For that generation only.
+void tell_out_of_order(poll_descriptor& p, bool gone, std::uint16_t generation) noexcept;
 
 }  // namespace goro::detail
