@@ -106,7 +106,7 @@ http::response client_core::send_once(const goro::context& ctx, std::string_view
     std::optional<client_connection> c;
     if (!again) c = take_idle(origin);
     const bool kept = c.has_value();
-    if (!kept) c.emplace(connect_for(ctx, u));
+    if (!kept) c.emplace(connect_for(ctx, u, options.tls));
     http::response r;
     std::error_code ec;
     if (c->round_trip(ctx, text, method == "HEAD", options.max_body, r, ec)) {

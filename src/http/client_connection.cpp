@@ -40,13 +40,23 @@ bool sends_a_body(std::string_view method) noexcept {
 
 }  // namespace
 
-net::conn connect_for(const goro::context& ctx, const url& u) {
-  if (u.secure())
-    throw std::system_error(std::make_error_code(std::errc::protocol_not_supported),
-                            "goro: http: " + u.scheme + "://" + u.host +
-                                " needs TLS, which this build does not have; use " +
-                                (u.scheme == "wss" ? "ws" : "http") + ":// or a proxy that speaks TLS");
-  return net::dial(ctx, u.address());
+net::conn connect_for(const goro::context& ctx, const url& u, const std::optional<net::tls_config>& tls) {
+  if (!u.secure()) return net::dial(ctx, u.address());
+#ifdef GORO_HAS_TLS
+  static const net::tls_config usual([] {
+    net::tls_options options;
+    options.alpn = {"http/1.1"};
+    return options;
+  }());
+  return net::dial_tls(ctx, u.address(), tls ? *tls : usual);
+#else
+  (void)tls;
+  throw std::system_error(
+      std::make_error_code(std::errc::protocol_not_supported),
+      "goro: http: " + u.scheme + "://" + u.host +
+          " needs TLS, and goro was built without it; build goro::tls (Debian: libssl-dev), or use " +
+          (u.scheme == "wss" ? "ws" : "http") + "://");
+#endif
 }
 
 std::string request_text(std::string_view method, const url& u, const http::fields& headers,

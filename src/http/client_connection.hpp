@@ -9,16 +9,19 @@
 #include <goro/context.hpp>
 #include <goro/http/message.hpp>
 #include <goro/net/conn.hpp>
+#include <goro/net/tls.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 
 namespace goro::detail {
 
-// Connects to where the URL leads, with TLS if it says so. Throws std::system_error.
-net::conn connect_for(const goro::context& ctx, const url& u);
+// Connects to where the URL leads, with TLS if it says so, by `tls` or else by the system's roots. Throws
+// std::system_error.
+net::conn connect_for(const goro::context& ctx, const url& u, const std::optional<net::tls_config>& tls);
 
 // The head of a request, with what must be in it and is not among `headers`.
 std::string request_text(std::string_view method, const url& u, const http::fields& headers,

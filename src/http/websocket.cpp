@@ -321,7 +321,7 @@ websocket websocket::dial(const goro::context& ctx, std::string_view text, const
   h.set("Sec-WebSocket-Key", key);
   h.set("Sec-WebSocket-Version", "13");
   if (!options.subprotocol.empty()) h.set("Sec-WebSocket-Protocol", options.subprotocol);
-  goro::detail::client_connection c(goro::detail::connect_for(ctx, *u));
+  goro::detail::client_connection c(goro::detail::connect_for(ctx, *u, options.tls));
   response r;
   std::error_code ec;
   if (!c.round_trip(ctx, goro::detail::request_text("GET", *u, h, {}), false, 1u << 20, r, ec))

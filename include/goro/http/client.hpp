@@ -2,7 +2,7 @@
 // An HTTP/1.1 client.
 //
 //   auto [ctx, cancel] = goro::with_timeout(goro::background(), 5s);
-//   goro::http::response r = goro::http::get(ctx, "http://example.org/");
+//   goro::http::response r = goro::http::get(ctx, "https://example.org/");
 //   if (r.status == 200) use(r.body);
 //
 //   goro::http::client api({.max_idle_per_host = 8, .timeout = 2s});
@@ -15,12 +15,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 
 #include <goro/clock.hpp>
 #include <goro/context.hpp>
 #include <goro/detail/export.hpp>
 #include <goro/http/message.hpp>
+#include <goro/net/tls.hpp>
 
 namespace goro {
 
@@ -35,6 +37,8 @@ struct client_options {
   int max_redirects = 10;               // 0: a redirection is given as it is
   duration timeout{};                   // for a whole call, redirections included; 0: none but the context's
   std::size_t max_body = 64u << 20;     // bytes of a response
+  // For https://; none: verified by the system's roots. A library that was built without goro::tls refuses https://.
+  std::optional<net::tls_config> tls = {};
 };
 
 class client {

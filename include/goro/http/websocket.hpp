@@ -25,6 +25,7 @@
 #include <goro/detail/export.hpp>
 #include <goro/http/message.hpp>
 #include <goro/http/server.hpp>
+#include <goro/net/tls.hpp>
 
 namespace goro {
 
@@ -39,6 +40,7 @@ struct websocket_options {
   duration write_timeout = std::chrono::seconds(30);  // for a peer that does not take what is written
   bool any_origin = false;                            // accept: also for pages of other hosts
   std::string subprotocol = {};                       // one that this side speaks: accepted or asked for
+  std::optional<net::tls_config> tls = {};            // dial, wss://: as client_options::tls
 };
 
 class websocket {
