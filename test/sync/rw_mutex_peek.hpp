@@ -47,7 +47,7 @@ struct rw_mutex_peek {
   // Nothing but ticks: no holder, no waiter, no slots, nobody in a list, and in no list itself.
   static bool is_free(const rw_mutex& m) {
     return (__atomic_load_n(&m.word_, __ATOMIC_RELAXED) & ~rw_mutex::ticks) == 0 &&
-           m.first_reader_ == nullptr && m.first_writer_ == nullptr && m.next_drain_ == nullptr;
+           m.first_reader_ == nullptr && m.first_writer_ == nullptr && m.next_drain_ == 0;
   }
   static void add_readers(rw_mutex& m, std::uint64_t n) {
     __atomic_fetch_add(&m.word_, n * rw_mutex::reader, __ATOMIC_RELAXED);
