@@ -66,17 +66,19 @@ std::size_t size_of(wait_reason why) noexcept {
 }
 
 // A copy of what may be anything, word by word: nothing of it is trusted, and no sanitizer looks.
+using any_word [[gnu::may_alias]] = std::uint64_t;  // stands for members of every type
+
 template <class T>
 struct copied {
   static_assert(sizeof(T) % 8 == 0);
-  alignas(T) std::uint64_t words[sizeof(T) / 8];
+  alignas(T) any_word words[sizeof(T) / 8];
 
   const T* operator->() const noexcept { return reinterpret_cast<const T*>(words); }
   const T& operator*() const noexcept { return *reinterpret_cast<const T*>(words); }
 };
 
-GORO_BARE void copy_words(std::uint64_t* to, std::uintptr_t from, std::size_t n) noexcept {
-  const auto* const words = reinterpret_cast<const volatile std::uint64_t*>(from);
+GORO_BARE void copy_words(any_word* to, std::uintptr_t from, std::size_t n) noexcept {
+  const auto* const words = reinterpret_cast<const volatile any_word*>(from);
   for (std::size_t i = 0; i != n; ++i) to[i] = words[i];
 }
 
