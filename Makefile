@@ -11,7 +11,7 @@ SECONDS ?= 60
 NINJA = $$(command -v ninja >/dev/null 2>&1 && echo CMAKE_GENERATOR=Ninja)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clang asan tsan soak fuzz bench compare install clean
+.PHONY: help demo test check clang asan tsan soak fuzz bench compare compare-net install clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\): *## */make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -58,6 +58,11 @@ compare:         ## The same rows in goro, Go and Boost.Fiber, in turn; a table 
 	@tools/install_deps.sh compare
 	@env $(NINJA) tools/build.sh release bench floor
 	@python3 bench/compare.py $(ARGS)
+
+compare-net:     ## Servers of goro, Go, Boost.Asio and nginx under the same load, in turn
+	@tools/install_deps.sh compare-net
+	@env $(NINJA) tools/build.sh release net_goro net_asio echo_load
+	@python3 bench/compare_net.py $(ARGS)
 
 install:         ## Build the library and install it under PREFIX=/usr/local
 	@tools/install_deps.sh demo

@@ -5,6 +5,7 @@
 #include "base/clock.hpp"
 #include "base/fault.hpp"
 #include "base/spin_lock.hpp"
+#include "base/thread.hpp"
 #include "sched/coarse_clock.hpp"
 #include "sched/entry.hpp"
 #include "sched/find_work.hpp"

@@ -15,7 +15,6 @@
 #include "base/parker.hpp"
 #include "base/random.hpp"
 #include "base/sanitizer.hpp"
-#include "base/thread.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/processor.hpp"
 #include "sched/revoke.hpp"

@@ -39,10 +39,10 @@ class changes {
   }
   // Bits, bytes that mean something, pieces of itself and of another.
   std::string apply(std::string s, const std::string& other) {
-    static const std::string odd(
+    static constexpr char bytes[] =
         "\0\r\n\t :;,/%{}.\x7f\x80\xff"
-        "09af+-",
-        24);
+        "09af+-";
+    static const std::string odd(bytes, sizeof bytes - 1);
     for (std::size_t k = 1 + below(4); k != 0; --k) {
       const std::size_t at = below(s.size() + 1);
       switch (below(5)) {

@@ -1,0 +1,3 @@
+module net_go
+
+go 1.19
