@@ -93,6 +93,7 @@ std::exception_ptr http_connection::run_handler() {
     http_connection& c;
     ~at_end() { c.end_context(); }
   } const ended{*this};
+  over_.clear();
   try {
     http::response_writer w(*x_);
     http::request r(*x_);
@@ -106,6 +107,7 @@ std::exception_ptr http_connection::run_handler() {
 void http_connection::end_context() noexcept {
   http_exchange& x = *x_;
   if (!x.context) return;
+  over_ = x.context->err();
   if (conn_) conn_.get()->forget_hangup(x.watch);
   x.watch.cancel();
   {
@@ -351,14 +353,15 @@ void http_connection::answer_failure(const std::exception_ptr& error) {
   if (x.is_head()) x.content.clear();
 }
 
-// To whom it may concern. A client that is gone is no failure of the handler, and a status_error is an answer.
+// To whom it may concern. A client that is gone, or a server that stops, is no failure of the handler: it may let out
+// what its reads and waits threw then. And a status_error is an answer.
 void http_connection::report(const std::exception_ptr& error) {
   try {
     std::rethrow_exception(error);
   } catch (const http::status_error&) {
     return;
-  } catch (const std::system_error&) {
-    if (broken_) return;
+  } catch (const std::system_error& e) {
+    if (broken_ || (over_ && e.code() == over_)) return;
   } catch (...) {
   }
   try {

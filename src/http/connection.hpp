@@ -105,6 +105,7 @@ class http_connection {
   std::int64_t broken_by_ = 0;  // timed_out, drained or closed, of the last set_limit that was not true
   bool fresh_ = true;           // no request has come yet
   bool broken_ = false;         // a send has failed, or the client is gone
+  std::error_code over_;        // for what the last request's context was done while its handler ran
   bool unread_ = false;         // the client may have sent what nobody has read
   bool hijacked_away_ = false;
 };

@@ -113,6 +113,20 @@ TEST_F(HttpOverTls, AWebSocketOverIt) {
   ws.close();
 }
 
+TEST_F(HttpOverTls, AServerThatStopsEndsAWebSocketsHandlerWithoutAReport) {
+  server_.handle("/quiet", [](http::response_writer& w, http::request& r) {
+    http::websocket ws = http::websocket::accept(w, r);
+    while (ws.read()) {  // throws when the server stops
+    }
+  });
+  serve();
+  http::websocket ws =
+      http::websocket::dial(goro::background(), url("wss", "/quiet"), {}, {.tls = trusting()});
+  cancel_();
+  EXPECT_FALSE(ws.read());
+  EXPECT_EQ(ws.close_code(), 1001);
+}
+
 }  // namespace
 
 #endif

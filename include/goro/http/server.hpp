@@ -12,7 +12,7 @@
 //
 // Handlers run in the connection's goroutine, many at the same time. One that throws is answered with 500, if
 // nothing was sent yet, and the exception goes to on_error, or to the uncaught handler, whose default ends the
-// program. goexit() in a handler ends the connection.
+// program; but not what says that the request's context is done. goexit() in a handler ends the connection.
 //
 // Messages that two servers in a row might read differently are refused (400), and the connection is closed.
 #pragma once
