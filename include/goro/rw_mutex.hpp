@@ -178,10 +178,9 @@ class rw_mutex {
   detail::waiter* last_reader_ = nullptr;
   detail::waiter* first_writer_ = nullptr;
   detail::waiter* last_writer_ = nullptr;
-  std::uintptr_t next_drain_ =
-      0;                       // complement of its address; 0: not in the list of drains; under the same lock
-  std::uint32_t sampled_ = 0;  // where a reader came from lately, plus 1; 0: not known
-  std::uint32_t tag_ = 0;      // whose lock this is for who watches locks
+  std::uintptr_t next_drain_ = 0;  // in the list of drains: complement of its address; 0: in no list
+  std::uint32_t sampled_ = 0;      // where a reader came from lately, plus 1; 0: not known
+  std::uint32_t tag_ = 0;          // whose lock this is for who watches locks
 };
 
 // Refers to the lock and may be copied; the lock must outlive it.

@@ -68,10 +68,13 @@
 // from another place than the last claims slots. A writer closes them again, and they come back after as many
 // reads and two samples: a lock with a writer in some thousand reads does not pay for opening and closing.
 //
+// Misuse. An unlock_shared too many takes one off before it knows, and puts it back; meanwhile the count may be
+// one too low. So a reader in passing takes itself off without asking whether it is there.
+//
 // Rejected: one list for both kinds (readers would enter one by one between writers); unlock_shared as load and
-// swap, so that a reader's last touch is its swap (dearer by a fifth); a count of readers in passing apart from those in (Go's readerWait: writers
-// that give up, which Go has not, would have to settle the difference); spinning before parking: sections
-// under a write lock are not short enough as a rule, and Go does not.
+// swap, so that a reader's last touch is its swap (dearer by a fifth); a count of readers in passing apart from
+// those in (Go's readerWait: writers that give up, which Go has not, would have to settle the difference);
+// spinning before parking: sections under a write lock are not short enough as a rule, and Go does not.
 // Tests: test/sync/rw_mutex_{test,stress_test}.cpp.
 #include "sync/rw_mutex_inside.hpp"
 
@@ -217,11 +220,11 @@ waiter* rw_mutex::inside::hand_over(rw_mutex& m, lock_kind first) noexcept {
   return chain;  // the word was the last touch
 }
 
-// One counted reader less. False: there is none.
-bool rw_mutex::inside::uncount(rw_mutex& m, waiter*& chain) noexcept {
+// One counted reader less. False: there is none, unless the caller knows better.
+bool rw_mutex::inside::uncount(rw_mutex& m, waiter*& chain, bool surely) noexcept {
   std::uint64_t before = load(m.word_);
   for (;;) {
-    if (before < reader) return false;
+    if (before < reader && !surely) return false;
     const bool drained = (before & (held | waiting)) == waiting && before >> 32 == 1;
     if (!exchange(m.word_, before, before - reader + (drained ? held : 0))) continue;  // I3
     if (drained) chain = hand_over(m, lock_kind::exclusive);
@@ -252,7 +255,7 @@ bool rw_mutex::inside::queue_shared(rw_mutex& m, waiter& self, bool counted) noe
     if (counted) {
       // Free by now: counted is in. A writer would have to see the count at 0, or take the lock to queue.
       if ((before & (held | waiting)) == 0) return true;
-      uncount(m, chain);
+      uncount(m, chain, true);
       before = load(m.word_);
     }
     do {
@@ -289,7 +292,7 @@ bool rw_mutex::inside::leave_shared(rw_mutex& m) noexcept {
   {
     const spin_guard guard(lock_of(&m));
     if (load(m.word_) < reader) close_slots(m);  // now the count is exact
-    left = uncount(m, chain);
+    left = uncount(m, chain, false);
   }
   wake(chain);
   return left;

@@ -44,7 +44,7 @@ struct rw_mutex::inside {
   static waiter* next_writer(rw_mutex& m) noexcept;
   static waiter* all_readers(rw_mutex& m, std::uint64_t& counted) noexcept;
   static waiter* hand_over(rw_mutex& m, lock_kind first) noexcept;
-  static bool uncount(rw_mutex& m, waiter*& chain) noexcept;
+  static bool uncount(rw_mutex& m, waiter*& chain, bool surely) noexcept;
   static void begin_drain(rw_mutex& m) noexcept;
   static void end_drain(rw_mutex& m) noexcept;
 
