@@ -28,7 +28,6 @@ constexpr std::int64_t ms = 1000 * us;
 constexpr std::int64_t quickest = 20 * us;
 constexpr std::int64_t slowest = 10 * ms;
 constexpr std::int64_t slice = 10 * ms;
-constexpr std::int64_t longest_turn = 1 * ms;
 constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t poll_soon = 500 * us;  // nobody's look at the netpoller for so long: an idle P's M is to
@@ -92,7 +91,7 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   if (turns != w.turns || (p.ring.empty() && the_global_queue.size() == 0)) {
     w.turns = turns;
     w.turn_since = now;
-  } else if (now - w.turn_since >= longest_turn) {
+  } else if (now - w.turn_since >= longest_row) {
     w.turn_since = now;
     p.poke.store(1, std::memory_order_relaxed);
   }
