@@ -27,6 +27,7 @@
 
 namespace goro::detail {
 
+class call_site;
 struct machine;
 
 inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
@@ -70,6 +71,7 @@ struct alignas(128) processor {
   // ---- shared
   alignas(128) run_queue<256> ring;
   alignas(128) std::atomic<std::uintptr_t> owner{0};
+  std::atomic<call_site*> blocks_at{nullptr};  // owner stores, before it announces a call
   std::atomic<bool> retired{false};           // beyond max_procs: its holder gives it up; under idle.lock
   std::atomic<bool> at_rest{true};            // retired and empty, or never used; under idle.lock
   processor* idle_link = nullptr;             // idle list's
