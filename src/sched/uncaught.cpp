@@ -8,18 +8,45 @@
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 #include "sched/place.hpp"
+#include "sched/throw_site.hpp"
 
 #include <atomic>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
 #include <typeinfo>
+#include <vector>
 
 namespace goro::detail {
 
 namespace {
 
 constinit std::atomic<uncaught_handler> handler{nullptr};
+
+// Empty: not known, as for a failure that was kept and that nobody collected.
+std::vector<stack_frame> thrown_from(const goroutine* g) noexcept {
+  std::vector<stack_frame> stack;
+  std::uintptr_t pcs[throw_site_depth];
+  const std::size_t depth = take_throw_site(g->id, pcs);
+  if (depth == 0 || hooks.stack_of_throw == nullptr) return stack;
+  try {
+    hooks.stack_of_throw(pcs, depth, stack);
+  } catch (...) {  // no memory: then without
+  }
+  return stack;
+}
+
+void write_throw_site(const goroutine* g) noexcept {
+  const char* before = "  thrown by ";
+  for (const stack_frame& f : thrown_from(g)) {
+    fatal_text line;
+    line << before << (f.function.empty() ? "?" : f.function.c_str());
+    if (!f.file.empty()) line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
+    line << '\n';
+    line.write();
+    before = "         in ";
+  }
+}
 
 goroutine_info info_of(const goroutine* g) {
   goroutine_info info;
@@ -28,8 +55,13 @@ goroutine_info info_of(const goroutine* g) {
   info.id = g->id;
   if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
   info.created_by = g->created_by;
-  const place at = find_place(g->created_at);
-  info.created_at = {g->created_at, at.function, at.file, at.line};
+  if (hooks.creation_frame != nullptr) {
+    info.created_at = hooks.creation_frame(g->created_at);
+  } else {
+    const place at = find_place(g->created_at);
+    info.created_at = {g->created_at, at.function, at.file, at.line};
+  }
+  info.stack = thrown_from(g);
   return info;
 }
 
@@ -68,7 +100,10 @@ void append(fatal_text& text, const std::exception_ptr& e) noexcept {
     append(what, e);
     what << '\n';
     what.write();
-    if (g != nullptr) write_place("  created", g->created_at, g->created_by);
+    if (g != nullptr) {
+      write_place("  created", g->created_at, g->created_by);
+      write_throw_site(g);
+    }
     if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::uncaught);
   }
   std::terminate();
