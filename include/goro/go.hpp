@@ -120,6 +120,7 @@ struct blocking_section {
 
  private:
   void* site_;
+  long long began_ = 0;  // ns; 0: not measured
 };
 struct main_call {
   void (*call)(main_call&);
