@@ -30,7 +30,8 @@ int main() {
           goro::yield();
         } while (!stop);
       });
-    while (is_traced && trace.times(" goroutines=20 ") < 5) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    while (is_traced && trace.times(" goroutines=20 ") < 5)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     stop = true;
     all.wait();
   }

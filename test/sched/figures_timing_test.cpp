@@ -118,7 +118,8 @@ TEST_F(Figures, AYieldLoopBesideIdlePsWakesNobody) {
   on_goroutine([] {
     constexpr int rounds = 100'000;
     std::uint64_t wakes = ~std::uint64_t{0};
-    for (int tries = 0; tries != 10 && wakes > 100; ++tries) {  // on a busy machine it may look like one that hogs
+    for (int tries = 0; tries != 10 && wakes > 100;
+         ++tries) {  // on a busy machine it may look like one that hogs
       for (int i = 0; i != 1000; ++i) goro::yield();
       const auto before = goro::detail::counters();
       for (int i = 0; i != rounds; ++i) goro::yield();

@@ -100,7 +100,8 @@ TEST_F(Scope, WaitRethrowsTheFirstExceptionAfterAllHaveEnded) {
     goro::scope s;
     std::atomic<int> ended{0};
     s.go([] { throw std::runtime_error("first"); });
-    ASSERT_TRUE(eventually([&] { return goro::num_goroutine() == before; }));  // it has thrown out of its goroutine
+    ASSERT_TRUE(
+        eventually([&] { return goro::num_goroutine() == before; }));  // it has thrown out of its goroutine
     s.go([&] {
       ++ended;
       throw std::runtime_error("second");
