@@ -14,7 +14,7 @@ useful="ninja-build ccache"  # quicker builds; CMake takes them if they are ther
 case "${1:-test}" in
   demo|compare) useful="$useful $network" ;;
   compare-net) needed="$needed wrk nginx-light $network" ;;
-  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb $network" ;;
+  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb curl nginx-light $network" ;;
   clang) needed="$needed libgtest-dev libgmock-dev clang" useful="$useful $network" ;;
   *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, compare, compare-net or clang" >&2; exit 2 ;;
 esac
