@@ -99,7 +99,17 @@ std::exception_ptr http_connection::run_handler() {
     core_.routes(w, r);
     return nullptr;
   } catch (...) {
+    if (!std::current_exception()) send_earlier_answers();  // goexit()
     return escaped_exception();
+  }
+}
+
+// Those of pipelined requests, which wait in `out` for this one's.
+void http_connection::send_earlier_answers() noexcept {
+  if (x_->how != how_sent::nothing || x_->out.empty()) return;
+  try {
+    (void)send();
+  } catch (const std::exception&) {  // no memory for a deadline's timer: they are lost, as if the client were gone
   }
 }
 

@@ -146,6 +146,22 @@ TEST_F(HttpHandlers, GoexitEndsTheConnectionAndNothingElse) {
   EXPECT_NE(raw_client(web.at()).send(get("/")).read_until("here").find("200"), std::string::npos);
 }
 
+TEST_F(HttpHandlers, GoexitLosesNoEarlierAnswer) {
+  web_server web;
+  web.server.handle("/exit", [](auto&, auto&) { goro::goexit(); });
+  web.server.handle("/late", [](auto& w, auto&) {
+    w.write("begun");
+    w.flush();
+    goro::goexit();
+  });
+  web.server.handle("/", [](auto& w, auto&) { w.write("first"); });
+  web.start();
+  const std::string first = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst";
+  EXPECT_EQ(converse(web.at(), get("/") + get("/") + get("/exit") + get("/")), first + first);
+  EXPECT_EQ(converse(web.at(), get("/") + get("/late") + get("/")),
+            first + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n");
+}
+
 TEST_F(HttpHandlers, TheContextEndsWhenTheClientGoesAway) {
   web_server web;
   const auto entered = goro::make_chan<int>(4);
