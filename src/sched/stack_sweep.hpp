@@ -33,7 +33,7 @@
 // a handler's are its own); an age by the time stamp on the stack (it is read only under a hold, and each hold
 // makes a waker wait); all reasons to wait rather than I/O (a million goroutines on channels have mostly one page
 // each, and a second of madvise).
-// Tests: test/net/idle_test.cpp, test/debug/hold_test.cpp, test/sched/idle_timing_test.cpp.
+// Tests: test/net/idle_{test,stress_test,timing_test}.cpp, test/debug/hold_test.cpp.
 #pragma once
 
 #include <cstddef>

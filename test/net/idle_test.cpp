@@ -1,27 +1,20 @@
 // SPDX-License-Identifier: MIT
 // What waits for long gives back what it has no use for: of a connection that has been served, one page of stack
 // stays. And who is given back his pages, or goes on in that moment, misses nothing.
-#include "net/connected.hpp"
+#include "net/served.hpp"
 
-#include "base/stack_region.hpp"
-#include "sched/goroutine.hpp"
+#include "sched/hold.hpp"
 #include "sched/on_goroutine.hpp"
+#include "sched/park.hpp"
+#include "sched/stack_sweep.hpp"
 #include "support/at_procs.hpp"
 
 #include <goro/leak.hpp>
 
-#include <sys/mman.h>
-
-#include <algorithm>
-#include <cstring>
-#include <mutex>
-#include <thread>
-#include <vector>
-
 namespace {
 
 using namespace goro_test;
-using goro::detail::page_size;
+using namespace goro::detail;
 
 class IdleConnections : public testing::Test {
  protected:
@@ -30,88 +23,6 @@ class IdleConnections : public testing::Test {
  private:
   hang_guard guard_{"IdleConnections", 90};
   goro::leak::family family_;
-};
-
-// The lowest usable address of the stack that the caller runs on.
-std::uintptr_t own_stack() {
-  return reinterpret_cast<std::uintptr_t>(goro::detail::current_goroutine()->stack->bottom);
-}
-
-// Pages of that stack that are in memory.
-std::size_t resident_pages(std::uintptr_t bottom) {
-  const std::uintptr_t slot = goro::detail::default_stacks.slot_start(bottom);
-  const std::uintptr_t end = slot + (std::uintptr_t{1} << goro::detail::default_stacks.shift());
-  std::vector<unsigned char> in_core((end - bottom) / page_size);
-  EXPECT_EQ(::mincore(reinterpret_cast<void*>(bottom), end - bottom, in_core.data()), 0);
-  return static_cast<std::size_t>(
-      std::count_if(in_core.begin(), in_core.end(), [](unsigned char c) { return (c & 1) != 0; }));
-}
-
-// Touches as much of the stack as a request with a few buffers does.
-[[gnu::noinline]] void use_much_stack(char with) {
-  char buffer[20'000];
-  std::memset(buffer, with, sizeof buffer);
-  asm volatile("" ::"r"(buffer) : "memory");
-}
-
-// Servers that have each answered once, and wait for the next question.
-class served {
- public:
-  explicit served(int many) {
-    for (int i = 0; i != many; ++i) {
-      clients.push_back(listening_.dial());
-      servers_.go([this, c = listening_.listener.accept()]() mutable { serve(c); });
-    }
-    ask_all();
-  }
-  ~served() {
-    clients.clear();
-    servers_.wait();
-  }
-
-  void ask_all() {
-    for (net::conn& c : clients) c.write("x");
-    char answer[1];
-    for (net::conn& c : clients) EXPECT_EQ(c.read(answer), 1u);
-  }
-  std::size_t most_pages() {
-    const std::lock_guard hold(lock_);
-    std::size_t most = 0;
-    for (const std::uintptr_t s : stacks_) most = std::max(most, resident_pages(s));
-    return most;
-  }
-  // Of all requests since the last call, the least number of pages that one has found itself to use.
-  std::size_t least_used() { return least_used_.exchange(1000); }
-
-  std::vector<net::conn> clients;
-
- private:
-  void serve(net::conn& c) {
-    {
-      const std::lock_guard hold(lock_);
-      stacks_.push_back(own_stack());
-    }
-    std::error_code ec;
-    for (;;) {
-      c.wait_readable(ec);
-      if (!answer(c)) return;
-    }
-  }
-  [[gnu::noinline]] bool answer(net::conn& c) {
-    std::error_code ec;
-    char byte[1];
-    if (c.read(byte, ec) == 0) return false;
-    use_much_stack(byte[0]);
-    least_used_ = std::min(least_used_.load(), resident_pages(own_stack()));
-    c.write({byte, 1}, ec);
-    return true;
-  }
-
-  listening listening_{kind::tcp};
-  goro::scope servers_;
-  std::mutex lock_;
-  std::vector<std::uintptr_t> stacks_;
-  std::atomic<std::size_t> least_used_{1000};
 };
 
 // A sanitizer's frames are several times as large, so the wait alone may take two pages there.
@@ -141,6 +52,92 @@ TEST_F(IdleConnections, ABusyProcessToo) {
   }
   done = true;
   busy.wait();
+}
+
+// One goroutine that waits, step by step; the test plays its waker. The monitor may look as well, so what is written
+// of it is what must hold whoever has looked.
+class Sweep : public testing::Test {
+ protected:
+  void SetUp() override {
+    goro::go({.name = "waits"}, [this] {
+      const task self = task::current();
+      g_ = self.as_goroutine();
+      use_much_stack('x');
+      parking_ = true;
+      park(self, wait_reason::io_wait, this);
+      woken_ = true;
+    });
+    ASSERT_TRUE(eventually([this] { return parking_.load() && note() != 0; }));
+  }
+  void TearDown() override {
+    ready(task(g_));
+    EXPECT_TRUE(eventually([this] { return woken_.load(); }));
+  }
+  static void sweep() {
+    sweep_stacks_while([]() noexcept { return true; });
+  }
+  static void lap() {
+    static stack_sweep laps;
+    laps.begin_lap();
+    laps.go_on();
+  }
+  int note() const { return g_->off_stack.load(std::memory_order_acquire); }
+  std::size_t pages() const { return resident_pages(reinterpret_cast<std::uintptr_t>(g_->stack->bottom)); }
+
+  hang_guard guard_{"Sweep"};
+  goroutine* g_ = nullptr;
+  std::atomic<bool> parking_{false};
+  std::atomic<bool> woken_{false};
+};
+
+TEST_F(Sweep, WhoIsBeingWokenIsLeftAlone) {
+  {
+    const spin_guard hold(walk_lock);
+    g_->off_stack.store(1);
+    g_->waking.store(1);
+  }
+  for (int i = 0; i != 3; ++i) {
+    sweep();
+    lap();
+    EXPECT_NE(note(), 2) << "it is not let go";
+    EXPECT_NE(note(), 3);
+  }
+  g_->waking.store(0);
+}
+
+TEST_F(Sweep, WhoIsRunningIsLeftAlone) {
+  {
+    const spin_guard hold(walk_lock);
+    g_->off_stack.store(0);  // as a waker does
+  }
+  for (int i = 0; i != 3; ++i) {
+    sweep();
+    lap();
+    EXPECT_EQ(note(), 0);
+  }
+  g_->off_stack.store(1);
+}
+
+TEST_F(Sweep, IsDoneOnceInAWaitAndADumpMayLookAfterwards) {
+  ASSERT_TRUE(eventually([this] { return sweep(), note() == 3; }));
+  EXPECT_LE(pages(), pages_of_a_wait);
+  const spin_guard hold(walk_lock);
+  EXPECT_TRUE(begin_hold(g_));
+  end_hold(g_);
+  EXPECT_EQ(note(), 1);
+}
+
+TEST_F(Sweep, ALapNotesAndTheNextOneSweeps) {
+  ASSERT_TRUE(eventually([this] { return lap(), note() == 3; }));
+  EXPECT_LE(pages(), pages_of_a_wait);
+}
+
+TEST_F(Sweep, WhoeverWalksIsNotWaitedFor) {
+  const spin_guard hold(walk_lock);
+  g_->off_stack.store(1);
+  sweep();  // comes back, or this hangs
+  lap();
+  EXPECT_EQ(note(), 1);
 }
 
 }  // namespace
