@@ -2,6 +2,8 @@
 // Exceptions that leave a goroutine, or that nobody collected.
 #pragma once
 
+#include <goro/detail/export.hpp>
+
 #include <exception>
 
 namespace goro::detail {
@@ -13,5 +15,9 @@ void report_uncaught(goroutine* g, std::exception_ptr e) noexcept;
 
 // For the failure of a scope or the like that nobody collected: blames the calling goroutine.
 void report_uncaught(std::exception_ptr e) noexcept;
+
+// For a failure that ends less than the program, in the calling goroutine: without a handler it is printed, and all
+// goes on. `head` stands in front of "goroutine 7".
+GORO_API void report_survived(const char* head, std::exception_ptr e) noexcept;
 
 }  // namespace goro::detail
