@@ -166,7 +166,7 @@ void memory_map::through_file(std::uintptr_t from, std::uintptr_t to, word_sink&
       from = (from / page_size + 1) * page_size;
       continue;
     }
-    sink.words(copy_, copy_ + got / 8);
+    sink.words(copy_, copy_ + got / 8, from);
     from += static_cast<std::size_t>(got) & ~std::size_t{7};
     if (got < 8) return;
   }
@@ -197,7 +197,7 @@ void memory_map::scan(const mapping& m, std::uintptr_t from, std::uintptr_t to, 
       if (how == way::skip || first >= last) continue;
       if (how == way::in_place && can_load(m, first))
         sink.words(reinterpret_cast<const std::uint64_t*>(first),
-                   reinterpret_cast<const std::uint64_t*>(last));
+                   reinterpret_cast<const std::uint64_t*>(last), first);
       else
         through_file(first, last, sink);
     }
@@ -251,7 +251,7 @@ bool scan_text(const char* path, const char* label, std::uint64_t* buffer, word_
       const char* number = line + length;
       while (*number == ' ') ++number;
       const std::uint64_t value = hex(number);
-      sink.words(&value, &value + 1);
+      sink.words(&value, &value + 1, 0);
       line += length;
     }
     char* const last_line = std::strrchr(at, '\n');
