@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace goro::detail {
 
@@ -250,8 +251,10 @@ bool scan_text(const char* path, const char* label, std::uint64_t* buffer, word_
       if (std::strchr(line, '\n') == nullptr) break;
       const char* number = line + length;
       while (*number == ' ') ++number;
+      // Tags above the address are usual there (sched/epoll.cpp has one), since the kernel gives back all 64 bits.
       const std::uint64_t value = hex(number);
-      sink.words(&value, &value + 1, 0);
+      const std::uint64_t words[] = {value, value & ((std::uint64_t{1} << 48) - 1)};
+      sink.words(std::begin(words), std::end(words), 0);
       line += length;
     }
     char* const last_line = std::strrchr(at, '\n');

@@ -74,6 +74,7 @@ void proof_roots::show_threads(proof_marker& to) noexcept {
     show_stack(t.sp, to);
   }
   show_stack(sp_, to);
+  to.word(sp_);  // its stack may be a block of the heap
 }
 
 void proof_roots::show_goroutines(proof_marker& to) noexcept {
