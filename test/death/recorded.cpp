@@ -6,6 +6,8 @@
 
 #include "sched/introspect.hpp"
 
+#include <sys/epoll.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -263,6 +265,19 @@ void in_register() {
 }
 #endif
 
+// As netpoll does it: a number above the address.
+void in_epoll_tagged() {
+  receiver();
+  const int poll = epoll_create1(0);
+  const int other = epoll_create1(0);
+  elsewhere([=] {
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 = ~hidden | std::uint64_t{5} << 48;
+    epoll_ctl(poll, EPOLL_CTL_ADD, other, &e);
+  });
+}
+
 // ---- forms of new
 
 template <class Holder>
@@ -475,6 +490,7 @@ struct {
 #if defined(__x86_64__)
     {"in_register", in_register},
 #endif
+    {"in_epoll_tagged", in_epoll_tagged},
     {"aligned", aligned},
     {"aligned_kept", aligned_kept},
     {"array", array},

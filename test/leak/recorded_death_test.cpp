@@ -59,6 +59,7 @@ const expectation expectations[] = {
 #if defined(__x86_64__)
     {"in_register", "nobody"},
 #endif
+    {"in_epoll_tagged", "nobody"},
     {"aligned", "receiver"},
     {"aligned_kept", "nobody"},
     {"array", "receiver"},
