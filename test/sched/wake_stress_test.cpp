@@ -23,9 +23,9 @@ using goro_test::scaled;
 
 class WakeStress : public goro_test::AtProcs {
  protected:
-  // A pause of 0 to 2 us or so, so that the two sides meet in every way.
+  // For as long as an M looks round before it sleeps, or less, so that the two sides meet in every way.
   void pause() {
-    for (auto i = random_() % 1024; i != 0; --i) asm volatile("");
+    for (auto i = random_() % (1u << (8 + random_() % 7)); i != 0; --i) asm volatile("");
   }
 
   std::minstd_rand random_{static_cast<unsigned>(goro_test::seed())};
