@@ -194,6 +194,7 @@ TEST(Operators, ManyThreadsAtATime) {
 }
 
 TEST(Operators, WorkInTheChildOfAForkWhileOthersAllocate) {
+  if (goro_test::under_sanitizer) GTEST_SKIP() << "the sanitizers' own operators may not";
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
   for (int t = 0; t != 4; ++t)
@@ -201,7 +202,7 @@ TEST(Operators, WorkInTheChildOfAForkWhileOthersAllocate) {
       while (!stop.load()) std::vector<std::unique_ptr<int>>(50).front() = std::make_unique<int>(1);
     });
   int ended_well = 0;
-  for (int i = 0; i != 50; ++i) {
+  for (int i = 0; i != 15; ++i) {
     const pid_t child = fork();
     ASSERT_GE(child, 0);
     if (child == 0) {
@@ -216,7 +217,7 @@ TEST(Operators, WorkInTheChildOfAForkWhileOthersAllocate) {
     ASSERT_EQ(waitpid(child, &status, 0), child);
     ended_well += WIFEXITED(status) && WEXITSTATUS(status) == 0;
   }
-  EXPECT_EQ(ended_well, 50);
+  EXPECT_EQ(ended_well, 15);
   stop = true;
   for (std::thread& t : threads) t.join();
 }
