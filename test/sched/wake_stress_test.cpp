@@ -28,6 +28,10 @@ class WakeStress : public goro_test::AtProcs {
     for (auto i = random_() % (1u << (8 + random_() % 7)); i != 0; --i) asm volatile("");
   }
 
+  // A few seconds whatever the machine does: rounds stop then.
+  bool in_time() const { return goro::clock::now() < until_; }
+
+  const goro::time_point until_ = goro::clock::now() + std::chrono::seconds(3);
   std::minstd_rand random_{static_cast<unsigned>(goro_test::seed())};
 };
 GORO_AT_PROCS(WakeStress);
@@ -44,7 +48,7 @@ TEST_P(WakeStress, WorkFromOutsideIsSeenByTheLastToFallAsleep) {
   const int rounds = scaled(50'000);
   std::atomic<int> ran{0};
   goro::wait_group all;
-  for (int i = 1; i <= rounds; ++i) {
+  for (int i = 1; i <= rounds && in_time(); ++i) {
     all.go([&] { ran.fetch_add(1, std::memory_order_relaxed); });
     watch([&] { return ran.load(std::memory_order_relaxed) == i; });
     pause();
@@ -61,7 +65,7 @@ TEST_P(WakeStress, AValueFromOutsideIsSeenByTheLastToFallAsleep) {
   all.go([&] {
     while (ch.recv()) got.fetch_add(1, std::memory_order_relaxed);
   });
-  for (int i = 1; i <= rounds; ++i) {
+  for (int i = 1; i <= rounds && in_time(); ++i) {
     ch.send(i);
     watch([&] { return got.load(std::memory_order_relaxed) == i; });
     pause();
@@ -75,7 +79,7 @@ TEST_P(WakeStress, ATimerFromOutsideIsSeenByTheLastToFallAsleep) {
   const int rounds = scaled(20'000);
   std::atomic<int> ran{0};
   goro::wait_group all;
-  for (int i = 1; i <= rounds; ++i) {
+  for (int i = 1; i <= rounds && in_time(); ++i) {
     all.add();
     (void)goro::after_func(std::chrono::nanoseconds(random_() % 2'000), [&] {
       ran.fetch_add(1, std::memory_order_relaxed);
@@ -94,7 +98,7 @@ TEST_P(WakeStress, WorkFromOutsideIsSeenWhenAPIsHandedOff) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   goro::wait_group all;
-  for (int i = 0; i != rounds; ++i) {
+  for (int i = 0; i != rounds && in_time(); ++i) {
     std::atomic<bool> blocks{false};
     for (int n = 0; n != procs(); ++n)
       all.go([&] {
@@ -138,7 +142,7 @@ TEST_P(WakeStress, APIsTakenFromThoseWhoComeAndGo) {
       received += n;
     });
   }
-  for (int i = 0; i != rounds; ++i) {
+  for (int i = 0; i != rounds && in_time(); ++i) {
     goro::set_max_procs(1 + i % 3);
     pause();
   }
