@@ -63,8 +63,10 @@ void add(poll_result& found, task who) noexcept {
   if (who) found.tasks[found.count++] = who;
 }
 
-void take_event(poll_result& found, const epoll_event& event) noexcept {
+// The break is for who sleeps in here: one who only looks leaves it, and it stays readable (it is level-triggered).
+void take_event(poll_result& found, const epoll_event& event, bool sleeps) noexcept {
   if (event.data.u64 == 0) {
+    if (!sleeps) return;
     std::uint64_t rung;
     (void)!read(the_break.load(std::memory_order_relaxed), &rung, sizeof rung);
     return;
@@ -123,7 +125,7 @@ void poll_io(poll_result& found, std::int64_t deadline) noexcept {
   const int saved_errno = errno;
   const int n = wait_for_events(set, events, batch, deadline);
   errno = saved_errno;
-  for (int i = 0; i < n; ++i) take_event(found, events[i]);
+  for (int i = 0; i < n; ++i) take_event(found, events[i], deadline != 0);
 }
 
 std::size_t poll_and_ready() noexcept {

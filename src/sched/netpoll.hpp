@@ -29,8 +29,8 @@
 //       not matter.
 //   N2  The poller is needed for something else only if no other M can be had (the limit of threads). Then
 //       it is taken off the list and given the P under idle.lock, and break_poller makes the eventfd
-//       readable, which it stays until the poller has read it. The poller looks at `handed` under idle.lock
-//       after each epoll_wait.
+//       readable, which it stays until the poller has read it; who only looks (1, 3) does not. The poller
+//       looks at `handed` under idle.lock after each epoll_wait.
 //   N3  A timer earlier than the poller's own is another M's: wake_for_timer wakes one, which becomes the
 //       timekeeper.
 #pragma once
