@@ -11,7 +11,7 @@ SECONDS ?= 60
 NINJA = $$(command -v ninja >/dev/null 2>&1 && echo CMAKE_GENERATOR=Ninja)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clang asan tsan soak fuzz bench compare compare-net install clean
+.PHONY: help demo test check clang asan tsan soak fuzz browser bench compare compare-net install clean
 
 help:            ## This list
 	@sed -n 's/^\([a-z]*\): *## */make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -48,6 +48,11 @@ soak:            ## Stress tests, twenty times as long
 fuzz:            ## The parsers of HTTP, WebSocket and URLs under libFuzzer, SECONDS=60 each
 	@tools/install_deps.sh clang
 	@tools/fuzz.sh $(SECONDS)
+
+browser:         ## A real browser (headless Chromium, 300 MB) types into the chat; the picture is docs/images/chat.png
+	@tools/install_deps.sh browser
+	@env $(NINJA) tools/build.sh release chat
+	@python3 tools/browser.py build/release/bin/chat --picture docs/images/chat.png
 
 bench:           ## Every row of the benchmarks at P="1 2", or ROW=<row>
 	@tools/install_deps.sh demo

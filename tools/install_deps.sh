@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian packages that goro's commands need, and only those that are missing.
 #
-# usage: install_deps.sh demo|test|compare|compare-net|clang    which command they are for
+# usage: install_deps.sh demo|test|browser|compare|compare-net|clang    which command they are for
 #
 # As root it installs them and says so. Otherwise it says what to run; it then exits with 1 only if something
 # is missing that the command cannot do without. On a system without dpkg it looks for the programs instead.
@@ -13,10 +13,11 @@ network="libc-ares-dev liburing-dev libssl-dev libboost1.81-dev"  # goro::net, g
 useful="ninja-build ccache"  # quicker builds; CMake takes them if they are there
 case "${1:-test}" in
   demo|compare) useful="$useful $network" ;;
+  browser) needed="$needed chromium-headless-shell fonts-dejavu-core $network" ;;
   compare-net) needed="$needed wrk nginx-light $network" ;;
-  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb $network" ;;
+  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb curl nginx-light $network" ;;
   clang) needed="$needed libgtest-dev libgmock-dev clang" useful="$useful $network" ;;
-  *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, compare, compare-net or clang" >&2; exit 2 ;;
+  *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, browser, compare, compare-net or clang" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null 2>&1; then

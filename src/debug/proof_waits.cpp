@@ -173,7 +173,7 @@ bool proof_waits::collect() noexcept {
   for (std::size_t i = 0; i != blocks_; ++i) {
     goroutine* const g = block_at(i);
     if (g->state.load(std::memory_order_relaxed) == goroutine_state::parked &&
-        g->off_stack.load(std::memory_order_relaxed) == 1 && g->waking.load(std::memory_order_relaxed) == 0 &&
+        is_off_stack(g->off_stack.load(std::memory_order_relaxed)) && g->waking.load(std::memory_order_relaxed) == 0 &&
         unit_of_block_[i] == 0)
       add_unit(g);
   }

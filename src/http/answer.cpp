@@ -7,8 +7,6 @@
 #include "http/url.hpp"
 #include "sync/escape.hpp"
 
-#include <goro/wait_group.hpp>
-
 #include <algorithm>
 #include <mutex>
 #include <stdexcept>
@@ -100,7 +98,17 @@ std::exception_ptr http_connection::run_handler() {
     core_.routes(w, r);
     return nullptr;
   } catch (...) {
+    if (!std::current_exception()) send_earlier_answers();  // goexit()
     return escaped_exception();
+  }
+}
+
+// Those of pipelined requests, which wait in `out` for this one's.
+void http_connection::send_earlier_answers() noexcept {
+  if (x_->how != how_sent::nothing || x_->out.empty()) return;
+  try {
+    (void)send();
+  } catch (const std::exception&) {  // no memory for a deadline's timer: they are lost, as if the client were gone
   }
 }
 
@@ -364,13 +372,15 @@ void http_connection::report(const std::exception_ptr& error) {
     if (broken_ || (over_ && e.code() == over_)) return;
   } catch (...) {
   }
-  try {
-    if (core_.options.on_error) return core_.options.on_error(http::request(*x_), error);
-    std::rethrow_exception(error);
-  } catch (...) {
-    countdown nobody;
-    report_escape(nobody);
-  }
+  std::exception_ptr left = error;
+  if (core_.options.on_error) try {
+      return core_.options.on_error(http::request(*x_), error);
+    } catch (...) {
+      left = escaped_exception();
+    }
+  const std::string head = "goro: http: an exception of the handler of " + printable(x_->head.method) + " " +
+                           printable(x_->head.target) + " in ";
+  report_survived(head.c_str(), left);
 }
 
 }  // namespace goro::detail

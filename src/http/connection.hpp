@@ -83,6 +83,7 @@ class http_connection {
   bool is_acceptable();
   bool respond();
   std::exception_ptr run_handler();
+  void send_earlier_answers() noexcept;
   void finish();
   bool discard_body();
   void refuse(int status, std::string_view text);

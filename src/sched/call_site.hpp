@@ -30,11 +30,11 @@ class call_site {
     else if (nanoseconds > 20'000)
       lost();
   }
-  // The monitor took its P meanwhile. Brief as a rule and lost once: the kernel may have had the thread wait in the
-  // midst of it.
+  // The monitor took its P meanwhile. A site that is not known is so from then on: others of a burst are about to do
+  // the same. Brief as a rule and lost once: the kernel may have had the thread wait in the midst of it.
   void lost() noexcept {
     const int now = score_.load(std::memory_order_relaxed);
-    move(now < 0 ? now / 2 - now : 1);
+    move(now < 0 ? now / 2 - now : 2);
   }
 
  private:

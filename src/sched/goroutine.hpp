@@ -11,7 +11,7 @@
 //   running   one M runs it (`m`); it owns itself. Also while it blocks in the kernel, announced or not.
 //   blocking  running, inside blocking(); a park in there makes it running again.
 //   parked    linked into what it waits for. The one who wins the right to wake it (contract K1 of
-//             park.hpp) owns it once `off_stack` is 1; a dump may hold it there for a moment (hold.hpp).
+//             park.hpp) owns it once `off_stack` is odd; a dump may hold it there for a moment (hold.hpp).
 //
 // A fresh goroutine has no stack (`stack` null): it is its closure. It gets a stack when an M first runs it.
 // `context` is where a parked or yielded one goes on; it lies on its own stack.
@@ -83,7 +83,7 @@ struct alignas(64) goroutine {
   goroutine* link = nullptr;          // queue or free list
   machine* m = nullptr;               // set by the M that takes it up; read by itself afresh after a switch
   stack_header* stack = nullptr;
-  std::atomic<std::uint8_t> off_stack{0};  // 1: parked, off its stack (P1 of park.cpp); 2: held (hold.hpp)
+  std::atomic<std::uint8_t> off_stack{0};  // odd: parked, off its stack (P1 of park.cpp); 2: held (hold.hpp)
   std::atomic<goroutine_state> state{goroutine_state::dead};
   std::atomic<wait_reason> why{wait_reason::none};
   std::atomic<std::uint8_t> flags{0};  // written by itself, or before it is published
@@ -103,6 +103,9 @@ struct alignas(64) goroutine {
   void drop_extra() noexcept;
 };
 static_assert(sizeof(goroutine) == 128, "two cache lines: queued_mem and spawn depend on it");
+
+// Of a value of off_stack.
+constexpr bool is_off_stack(std::uint8_t value) noexcept { return (value & 1) != 0; }
 
 // The goroutine whose stack the caller runs on; null on a thread's own stack. The answer never changes for
 // code that stays on one stack, so a compiler may keep it as long as it likes.

@@ -22,9 +22,9 @@ constexpr std::uint8_t held = 2;
 }  // namespace
 
 bool begin_hold(goroutine* g) noexcept {
-  std::uint8_t expected = off;
-  return g->off_stack.load(std::memory_order_relaxed) == off &&
-         g->off_stack.compare_exchange_strong(expected, held, std::memory_order_acquire,  // P1 of park.cpp
+  std::uint8_t seen = g->off_stack.load(std::memory_order_relaxed);
+  return is_off_stack(seen) &&
+         g->off_stack.compare_exchange_strong(seen, held, std::memory_order_acquire,  // P1 of park.cpp
                                               std::memory_order_relaxed);
 }
 

@@ -6,6 +6,8 @@
 //   off_stack   0  runs, is runnable, or is on its way off its stack
 //               1  parked and off its stack: ours to hold, or its waker's to wake
 //               2  held; only a walker, under walk_lock, writes it
+//               3, 5  as 1, with what stack_sweep.hpp has noted of it. "1" stands for all that are odd below;
+//                     a hold makes it a plain 1 again
 //   waking      1  while its waker is inside make_runnable (park.cpp); 0 otherwise
 //
 //   The waker:   F1a  waking = 1;  light fence;  off_stack: wait until it is 1

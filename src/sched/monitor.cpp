@@ -14,6 +14,7 @@
 #include "sched/machine.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/procs.hpp"
+#include "sched/stack_sweep.hpp"
 #include "sched/wake.hpp"
 #include "sched/width.hpp"
 
@@ -34,6 +35,7 @@ constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t poll_soon = 500 * us;  // nobody's look at the netpoller for so long: an idle P's M is to
 constexpr std::int64_t poll_after = 4 * ms;   // … and if none is idle, the monitor looks itself
 constexpr std::int64_t quiet_before_sleep = 100 * ms;
+constexpr std::int64_t idle_before_sweep = 400 * ms;  // after that
 
 constinit std::atomic<std::uint32_t> bell{0};           // futex word: the monitor's waits
 constinit std::atomic<std::int64_t> interval{quickest};  // the present one; others read it as a hint
@@ -223,6 +225,10 @@ verdict one_round(std::int64_t now) noexcept {
   return v;
 }
 
+bool all_is_idle() noexcept {
+  return idle.idle_processors.load(std::memory_order_relaxed) == processor_count();
+}
+
 // True: others give back too, and want to be asked again.
 bool give_back_when_idle() noexcept {
   (void)reap_idle_machines(processor_count());
@@ -231,16 +237,27 @@ bool give_back_when_idle() noexcept {
   return ask != nullptr && ask();
 }
 
-// Sleeps until a P stops being idle. False: one has.
+// Sleeps until a P stops being idle, and looks once in between after the stacks of those that wait for
+// descriptors, if anybody does. False: a P is not idle.
 bool sleep_while_idle() noexcept {
-  const std::uint32_t before = bell.load(std::memory_order_acquire);
-  {
-    const spin_guard hold(idle.lock);
-    if (idle.idle_processors.load(std::memory_order_relaxed) != processor_count()) return false;
-    idle.monitor_sleeps = true;
+  std::int64_t until = somebody_waits_for_io() ? monotonic_ns() + idle_before_sweep : never;
+  for (;;) {
+    const std::uint32_t before = bell.load(std::memory_order_acquire);
+    {
+      const spin_guard hold(idle.lock);
+      if (!all_is_idle()) return false;
+      idle.monitor_sleeps = true;
+    }
+    while (bell.load(std::memory_order_acquire) == before && (until == never || monotonic_ns() < until))
+      (void)futex_wait(bell, before, until);
+    {
+      const spin_guard hold(idle.lock);
+      idle.monitor_sleeps = false;
+    }
+    if (bell.load(std::memory_order_acquire) != before) return true;
+    sweep_stacks_while(&all_is_idle);
+    until = never;
   }
-  while (bell.load(std::memory_order_acquire) == before) (void)futex_wait(bell, before);
-  return true;
 }
 
 void rounds() noexcept {
@@ -249,6 +266,7 @@ void rounds() noexcept {
   std::int64_t next_second = quiet_since + 1000 * ms;
   std::int64_t pause = quickest;
   width_control width;
+  stack_sweep sweep;
   for (;;) {
     const std::uint32_t before = bell.load(std::memory_order_acquire);
     interval.store(pause, std::memory_order_relaxed);
@@ -276,7 +294,9 @@ void rounds() noexcept {
       follow_cpu_limit();
       const std::size_t idle_stacks = default_stacks.idle_low_water();
       if (idle_stacks > 256) (void)default_stacks.trim(idle_stacks / 2);
+      if (somebody_waits_for_io()) sweep.begin_lap();
     }
+    sweep.go_on();
     if (v.busy) {
       quiet_since = now;
       // The first timer that nobody else looks after, so that it is not found a whole round late.

@@ -68,8 +68,8 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
 [[gnu::always_inline]] inline void make_runnable(goroutine* g) noexcept {
   g->waking.store(1, std::memory_order_relaxed);
   light_fence();                                                       // F1a of hold.hpp
-  if (g->off_stack.load(std::memory_order_acquire) != 1) [[unlikely]] {  // P1; P3 of hold.hpp
-    for (unsigned round = 0; g->off_stack.load(std::memory_order_acquire) != 1; ++round) spin_wait(round);
+  if (!is_off_stack(g->off_stack.load(std::memory_order_acquire))) [[unlikely]] {  // P1; P3 of hold.hpp
+    for (unsigned round = 0; !is_off_stack(g->off_stack.load(std::memory_order_acquire)); ++round) spin_wait(round);
   }
   g->off_stack.store(0, std::memory_order_relaxed);
   g->state.store(goroutine_state::runnable, std::memory_order_relaxed);

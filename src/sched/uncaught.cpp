@@ -8,18 +8,61 @@
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 #include "sched/place.hpp"
+#include "sched/throw_site.hpp"
 
 #include <atomic>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
 #include <typeinfo>
+#include <vector>
 
 namespace goro::detail {
 
 namespace {
 
 constinit std::atomic<uncaught_handler> handler{nullptr};
+
+// Empty: not known, as for a failure that was kept and that nobody collected.
+std::vector<stack_frame> thrown_from(const goroutine* g) noexcept {
+  std::vector<stack_frame> stack;
+  std::uintptr_t pcs[throw_site_depth];
+  const std::size_t depth = take_throw_site(g->id, pcs);
+  if (depth == 0 || hooks.stack_of_throw == nullptr) return stack;
+  try {
+    hooks.stack_of_throw(pcs, depth, stack);
+  } catch (...) {  // no memory: then without
+  }
+  return stack;
+}
+
+// write_place, remembered. False: no memory for that.
+bool write_creation(const goroutine* g) noexcept {
+  try {
+    const stack_frame at = hooks.creation_frame(g->created_at);
+    if (at.file.empty()) return false;
+    fatal_text text;
+    text << "  created";
+    if (g->created_by != 0) text << " by goroutine " << static_cast<unsigned long>(g->created_by);
+    text << " at " << at.file.c_str() << ':' << static_cast<unsigned long>(at.line) << " in " << at.function.c_str() << '\n';
+    text.write();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+void write_throw_site(const goroutine* g) noexcept {
+  const char* before = "  thrown by ";
+  for (const stack_frame& f : thrown_from(g)) {
+    fatal_text line;
+    line << before << (f.function.empty() ? "?" : f.function.c_str());
+    if (!f.file.empty()) line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
+    line << '\n';
+    line.write();
+    before = "         in ";
+  }
+}
 
 goroutine_info info_of(const goroutine* g) {
   goroutine_info info;
@@ -28,8 +71,13 @@ goroutine_info info_of(const goroutine* g) {
   info.id = g->id;
   if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
   info.created_by = g->created_by;
-  const place at = find_place(g->created_at);
-  info.created_at = {g->created_at, at.function, at.file, at.line};
+  if (hooks.creation_frame != nullptr) {
+    info.created_at = hooks.creation_frame(g->created_at);
+  } else {
+    const place at = find_place(g->created_at);
+    info.created_at = {g->created_at, at.function, at.file, at.line};
+  }
+  info.stack = thrown_from(g);
   return info;
 }
 
@@ -51,24 +99,31 @@ void append(fatal_text& text, const std::exception_ptr& e) noexcept {
   }
 }
 
+// What was thrown, where, and who has made the goroutine.
+void print(const char* head, const goroutine* g, const std::exception_ptr& e) noexcept {
+  fatal_text text;
+  text << head;
+  if (g == nullptr) {
+    text << "a plain thread";
+  } else {
+    text << "goroutine " << static_cast<unsigned long>(g->id);
+    if (g->extra != nullptr && g->extra->name != nullptr) text << " \"" << g->extra->name << '"';
+  }
+  text.write();  // an exception's what() may do anything, so that much stands first
+  fatal_text what;
+  what << ": ";
+  append(what, e);
+  what << '\n';
+  what.write();
+  if (g == nullptr) return;
+  if (hooks.creation_frame == nullptr || !write_creation(g)) write_place("  created", g->created_at, g->created_by);
+  write_throw_site(g);
+}
+
 [[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e) noexcept {
   static std::atomic_flag printing = ATOMIC_FLAG_INIT;  // two at once: the first one's report is enough
   if (!printing.test_and_set()) {
-    fatal_text text;
-    text << "goro: uncaught exception in ";
-    if (g == nullptr) {
-      text << "a plain thread";
-    } else {
-      text << "goroutine " << static_cast<unsigned long>(g->id);
-      if (g->extra != nullptr && g->extra->name != nullptr) text << " \"" << g->extra->name << '"';
-    }
-    text.write();  // an exception's what() may do anything, so that much stands first
-    fatal_text what;
-    what << ": ";
-    append(what, e);
-    what << '\n';
-    what.write();
-    if (g != nullptr) write_place("  created", g->created_at, g->created_by);
+    print("goro: uncaught exception in ", g, e);
     if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::uncaught);
   }
   std::terminate();
@@ -80,6 +135,14 @@ void report_uncaught(goroutine* g, std::exception_ptr e) noexcept {
   const uncaught_handler h = handler.load(std::memory_order_acquire);
   if (h == nullptr) print_and_terminate(g, e);
   h(info_of(g), e);
+}
+
+void report_survived(const char* head, std::exception_ptr e) noexcept {
+  const goroutine* const g = current_goroutine();
+  if (const uncaught_handler h = handler.load(std::memory_order_acquire))
+    h(info_of(g), e);
+  else
+    print(head, g, e);
 }
 
 void report_uncaught(std::exception_ptr e) noexcept { report_uncaught(current_goroutine(), std::move(e)); }

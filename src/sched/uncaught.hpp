@@ -14,4 +14,6 @@ void report_uncaught(goroutine* g, std::exception_ptr e) noexcept;
 // For the failure of a scope or the like that nobody collected: blames the calling goroutine.
 void report_uncaught(std::exception_ptr e) noexcept;
 
+// For a failure that ends less than the program: report_survived of goro/go.hpp.
+
 }  // namespace goro::detail

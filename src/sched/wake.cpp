@@ -79,16 +79,24 @@ void hand(machine* m, processor* p, bool spinning) noexcept {
   m->spinning = spinning;
 }
 
-// The poller, when there is no other thread to be had: N2 of netpoll.hpp.
+// The poller, when there is no other thread to be had: N2 of netpoll.hpp. It may have stopped being one since it was
+// passed over, by an event or a late break, and be about to sleep without a look at the queues, as an idle M may.
 bool run_on_poller(processor* p, bool spinning) noexcept {
+  machine* m;
+  bool polls;
   {
     const spin_guard hold(idle.lock);
-    machine* const m = idle.poller.load(std::memory_order_relaxed);
+    m = idle.poller.load(std::memory_order_relaxed);
+    polls = m != nullptr;
+    if (!polls) m = idle.machines;
     if (m == nullptr) return false;
     hand(m, p, spinning);
   }
   count_wake();
-  break_poller();
+  if (polls)
+    break_poller();
+  else
+    m->sleep.unpark();
   return true;
 }
 

@@ -2,6 +2,8 @@
 // Handlers: their failures, their context, and misuse of what they are given.
 #include "fixture.hpp"
 
+#include "support/child.hpp"
+
 #include <atomic>
 #include <stdexcept>
 #include <string>
@@ -88,6 +90,48 @@ TEST_F(HttpHandlers, WithoutOnErrorTheUncaughtHandlerIsTold) {
   goro::set_uncaught_handler(before);
 }
 
+// Runs in a process of its own, whose stderr is looked at.
+TEST(HttpHandlersChild, DISABLED_Throws) {
+  web_server web;
+  web.server.handle("GET /broken", [](auto&, auto&) { throw std::runtime_error("no such table"); });
+  web.server.handle("GET /odd", [](auto&, auto&) { throw 7; });
+  web.server.handle("GET /", [](auto& w, auto&) { w.write("still here"); });
+  web.start();
+  raw_client c(web.at());
+  EXPECT_NE(c.send(get("/broken?a=")).read_until("Error\n").find("HTTP/1.1 500"), std::string::npos);
+  EXPECT_NE(c.send(get("/odd")).read_until("Error\n").find("HTTP/1.1 500"), std::string::npos);
+  EXPECT_NE(c.send(get("/")).read_until("here").find("HTTP/1.1 200"), std::string::npos);
+  EXPECT_NE(raw_client(web.at()).send(get("/")).read_until("here").find("HTTP/1.1 200"), std::string::npos);
+}
+
+TEST_F(HttpHandlers, WithoutAnyHandlerItIsPrintedAndTheServerGoesOn) {
+  const auto r = goro_test::run_child(
+      "/proc/self/exe", {"--gtest_filter=HttpHandlersChild.*", "--gtest_also_run_disabled_tests"});
+  EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
+  EXPECT_NE(r.err.find("goro: http: an exception of the handler of GET /broken?a= in goroutine "),
+            std::string::npos)
+      << r.err;
+  EXPECT_NE(r.err.find(": std::runtime_error: no such table\n  created"), std::string::npos) << r.err;
+  EXPECT_NE(r.err.find(": an exception of type int\n  created"), std::string::npos) << r.err;
+}
+
+TEST_F(HttpHandlers, AnOnErrorThatThrowsIsNoEnd) {
+  static std::atomic<int> told{0};
+  told = 0;
+  const auto before =
+      goro::set_uncaught_handler([](const goro::goroutine_info&, std::exception_ptr) { ++told; });
+  {
+    web_server web({.on_error = [](const goro::http::request&, std::exception_ptr) { throw 8; }});
+    web.server.handle("/", [](auto&, auto&) { throw std::runtime_error("broken"); });
+    web.start();
+    raw_client c(web.at());
+    for (int i = 0; i != 2; ++i)
+      EXPECT_EQ(c.send(get("/")).read_until("Error\n").substr(0, 12), "HTTP/1.1 500");
+    EXPECT_TRUE(eventually([] { return told == 2; }));
+  }
+  goro::set_uncaught_handler(before);
+}
+
 TEST_F(HttpHandlers, GoexitEndsTheConnectionAndNothingElse) {
   web_server web;
   std::atomic<int> unwound{0};
@@ -100,6 +144,22 @@ TEST_F(HttpHandlers, GoexitEndsTheConnectionAndNothingElse) {
   EXPECT_EQ(converse(web.at(), get("/exit")), "");
   EXPECT_EQ(unwound, 1);
   EXPECT_NE(raw_client(web.at()).send(get("/")).read_until("here").find("200"), std::string::npos);
+}
+
+TEST_F(HttpHandlers, GoexitLosesNoEarlierAnswer) {
+  web_server web;
+  web.server.handle("/exit", [](auto&, auto&) { goro::goexit(); });
+  web.server.handle("/late", [](auto& w, auto&) {
+    w.write("begun");
+    w.flush();
+    goro::goexit();
+  });
+  web.server.handle("/", [](auto& w, auto&) { w.write("first"); });
+  web.start();
+  const std::string first = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfirst";
+  EXPECT_EQ(converse(web.at(), get("/") + get("/") + get("/exit") + get("/")), first + first);
+  EXPECT_EQ(converse(web.at(), get("/") + get("/late") + get("/")),
+            first + "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nbegun\r\n");
 }
 
 TEST_F(HttpHandlers, TheContextEndsWhenTheClientGoesAway) {

@@ -30,7 +30,9 @@ class HttpServerStress : public goro_test::AtProcs {
 GORO_AT_PROCS(HttpServerStress);
 
 // Clients connect and ask, one request a connection or several, while the server stops at some moment. A connection
-// that was made before the stop began must be answered; a request that the handler saw must be answered.
+// that was made before the stop began must be answered; a request that the handler saw must be answered. A hundred
+// stops in `make test`: 25 at each of four numbers of Ps in the debug run, whose scale is 1 (the sanitizers' runs make
+// a part of them, tools/run_tests.py).
 TEST_P(HttpServerStress, StoppingLosesNoAcceptedRequest) {
   for (int round = 0; round != scaled(25); ++round) {
     web_server web;

@@ -11,8 +11,9 @@
 // request. While a connection is idle it has no buffers.
 //
 // Handlers run in the connection's goroutine, many at the same time. One that throws is answered with 500, if
-// nothing was sent yet, and the exception goes to on_error, or to the uncaught handler, whose default ends the
-// program; but not what says that the request's context is done. goexit() in a handler ends the connection.
+// nothing was sent yet, and the server goes on. The exception goes to on_error; without it to the uncaught handler that
+// the program has set, or, with goroutine, creation site and what(), to standard error. Not so what says that the
+// request's context is done. goexit() in a handler ends the connection.
 //
 // Messages that two servers in a row might read differently are refused (400), and the connection is closed.
 #pragma once
@@ -142,7 +143,7 @@ struct server_options {
   std::size_t max_header = 64u << 10;  // bytes of a head: 431
   std::size_t max_body = 8u << 20;     // bytes of a body: 413
   duration drain_timeout{};            // after so long of draining, close(); 0: never
-  error_handler on_error = {};         // none: the uncaught handler
+  error_handler on_error = {};         // none: the uncaught handler if one is set, or stderr
 };
 
 class server {

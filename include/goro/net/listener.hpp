@@ -64,7 +64,8 @@ struct listen_options {
 };
 
 // "127.0.0.1:0" (a port that the kernel picks), ":8080" (all addresses), "[::1]:0", "localhost:80",
-// "unix:/path", "unix:@abstract".
+// "unix:/path", "unix:@abstract". Of a host's name one of its addresses is taken, IPv4 if it has one, as in Go;
+// who wants several listens several times.
 //
 // Throws   std::system_error.
 GORO_API listener listen(std::string_view address);
