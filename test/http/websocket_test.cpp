@@ -5,6 +5,7 @@
 #include "http/frames.hpp"
 
 #include <atomic>
+#include <mutex>
 #include <string>
 
 namespace {
@@ -26,16 +27,26 @@ struct echo_server : web_server {
       try {
         while (auto m = socket.read()) socket.write(m->data, m->type);
       } catch (const std::system_error& e) {
-        failure = e.code();
+        const std::lock_guard hold(lock_);
+        failure_ = e.code();
       }
       code = socket.close_code();
     });
     start();
   }
+  ~echo_server() { stop(); }  // before what its handlers use is gone
   std::string ws() const { return "ws://" + at() + "/echo"; }
 
-  std::error_code failure;
+  std::error_code failure() const {  // of any connection
+    const std::lock_guard hold(lock_);
+    return failure_;
+  }
+
   std::atomic<int> code{0};
+
+ private:
+  mutable std::mutex lock_;
+  std::error_code failure_;
 };
 
 std::string frame(opcode op, std::string_view payload, const unsigned char* mask = zero_mask) {
@@ -80,7 +91,7 @@ TEST_F(HttpWebsocket, MessagesComeBack) {
   EXPECT_THROW(socket.write("late"), std::system_error);
   web.stop();
   EXPECT_EQ(web.code, 4000);
-  EXPECT_FALSE(web.failure);
+  EXPECT_FALSE(web.failure());
 }
 
 TEST_F(HttpWebsocket, ManyWriteAtTheSameTime) {
@@ -130,7 +141,7 @@ TEST_F(HttpWebsocket, AServerThatStopsSaysGoodbye) {
   EXPECT_FALSE(socket.read());
   EXPECT_EQ(socket.close_code(), 1001);
   web.stop();
-  EXPECT_EQ(web.failure, goro::errc::canceled);
+  EXPECT_EQ(web.failure(), goro::errc::canceled);
 }
 
 TEST_F(HttpWebsocket, PartsMakeAMessageAndControlsMayStandBetween) {
@@ -179,7 +190,7 @@ TEST_F(HttpWebsocket, WhatAPeerMustNotSendEndsWithItsCode) {
     EXPECT_EQ(static_cast<unsigned char>(answer[2]) << 8 | static_cast<unsigned char>(answer[3]), t.code)
         << t.what;
     web.stop();
-    EXPECT_TRUE(web.failure) << t.what;
+    EXPECT_TRUE(web.failure()) << t.what;
   }
 }
 
