@@ -29,7 +29,9 @@
 //       not matter.
 //   N2  The poller is needed for something else only if no other M can be had (the limit of threads). Then
 //       it is taken off the list and given the P under idle.lock, and break_poller makes the eventfd
-//       readable, which it stays until the poller has read it; who only looks (1, 3) does not. The poller
+//       readable, which it stays until one that sleeps in epoll_wait has read it; who only looks (1, 3) does
+//       not. By then another M may be the poller, and be the one that comes out: `breaks` counts those who have
+//       been given a P in there, and who leaves while it is not 0 makes the eventfd readable again. The poller
 //       looks at `handed` under idle.lock after each epoll_wait.
 //   N3  A timer earlier than the poller's own is another M's: wake_for_timer wakes one, which becomes the
 //       timekeeper.

@@ -88,7 +88,10 @@ bool run_on_poller(processor* p, bool spinning) noexcept {
     const spin_guard hold(idle.lock);
     m = idle.poller.load(std::memory_order_relaxed);
     polls = m != nullptr;
-    if (!polls) m = idle.machines;
+    if (polls)
+      ++idle.breaks;
+    else
+      m = idle.machines;
     if (m == nullptr) return false;
     hand(m, p, spinning);
   }
@@ -271,8 +274,11 @@ bool poll_until_given(machine* m, std::int64_t deadline) noexcept {
   poll_io(found, deadline);
   set_coarse_now(monotonic_ns());
   bool go_on = true;
+  bool for_another = false;
   {
     const spin_guard hold(idle.lock);
+    if (m->handed != nullptr) --idle.breaks;
+    for_another = idle.breaks != 0;  // the break that we may have taken was for one who polled before us: N2
     if (idle.poller.load(std::memory_order_relaxed) == m) idle.poller.store(nullptr, std::memory_order_relaxed);
     if (m->handed != nullptr) {
       own(m, m->handed);
@@ -286,6 +292,7 @@ bool poll_until_given(machine* m, std::int64_t deadline) noexcept {
       go_on = false;  // all Ps are busy: theirs
     }
   }
+  if (for_another) break_poller();
   make_ready(found);
   if (found.count != 0 && !go_on) call_monitor();
   return go_on;

@@ -61,6 +61,7 @@ struct idle_lists {
   std::atomic<machine*> timekeeper{nullptr};  // written under lock: the idle M that sleeps only until the first timer
   std::int64_t timekeeper_until = never;  // under lock
   std::atomic<machine*> poller{nullptr};  // written under lock: the idle M that sleeps in epoll_wait (netpoll.hpp)
+  int breaks = 0;                         // under lock: pollers that were given a P and have yet to come out of epoll_wait
   std::atomic<int> in_flight{0};          // hands that hold a goroutine on its way to a queue
   bool monitor_sleeps = false;            // under lock: it is to be woken when a P stops being idle
   std::atomic<bool> stopping{false};      // written under lock: the process ends; no P is given out any more
