@@ -16,7 +16,7 @@ GORO_AT_PROCS(RecordedStress);
 
 TEST_P(RecordedStress, NobodyWhoLivesIsProven) {
   if (goro_test::under_sanitizer) GTEST_SKIP() << "the sanitizers have operators of their own: no records";
-  const int rounds = goro_test::scaled(60);
+  const int rounds = goro_test::scaled(40);
   const auto r = goro_test::run_child(GORO_DEATH_DIR "/recorded_traffic", {std::to_string(rounds)},
                                       {{"GORO_MAXPROCS", std::to_string(GetParam())}, {"GORO_DEBUG", "leak"}},
                                       std::chrono::seconds(200));
