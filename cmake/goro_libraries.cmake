@@ -2,10 +2,12 @@
 # The rooms that are libraries of their own, goro_<room> (alias goro::<room>), because they stand on what the core
 # does without. Each is built if its packages are here, else passed over with a word about what to install.
 #
+#   leak   goro::leak   nothing: apart because it replaces operator new and delete
 #   net    goro::net    c-ares (names); liburing (files) if it is here
 #   tls    goro::tls    OpenSSL 3, over net
 #   http   goro::http   over net, and tls if it is here; headers of Boost 1.81 (Beast), only for compiling it
-set(goro_library_rooms net tls http)
+set(goro_library_rooms leak net tls http)
+set(goro_over_leak "")
 set(goro_over_net "")
 set(goro_over_tls net)
 set(goro_over_http net tls)  # of these, what is built
@@ -102,11 +104,15 @@ function(goro_extra_library room)
                                                 VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
   add_library(goro::${room} ALIAS goro_${room})
   set_property(GLOBAL APPEND PROPERTY goro_extra_libraries ${room})
+  goro_library_keeps(goro_${room} ${room})
   if(NOT BUILD_SHARED_LIBS)
     add_library(goro_${room}_internal ALIAS goro_${room})
     return()
   endif()
   set(script ${PROJECT_SOURCE_DIR}/cmake/exports.map)
+  if(EXISTS ${PROJECT_SOURCE_DIR}/cmake/exports_${room}.map)
+    set(script ${PROJECT_SOURCE_DIR}/cmake/exports_${room}.map)
+  endif()
   target_link_options(goro_${room} PRIVATE -Wl,--version-script=${script})
   set_target_properties(goro_${room} PROPERTIES LINK_DEPENDS ${script})
   if(NOT GORO_SANITIZE)
@@ -116,4 +122,13 @@ function(goro_extra_library room)
   goro_library_usage(goro_${room}_internal)
   target_link_libraries(goro_${room}_internal PUBLIC goro_internal ${over_internal} PRIVATE ${goro_needs_${room}})
   set_target_properties(goro_${room}_internal PROPERTIES LINKER_LANGUAGE CXX)
+  goro_library_keeps(goro_${room}_internal ${room})
+endfunction()
+
+# Of leak no program names anything; it is linked for its operators, before the C++ library's are looked at.
+set(goro_keep_leak goro_detail_heap_records)
+function(goro_library_keeps target room)
+  if(DEFINED goro_keep_${room})
+    target_link_options(${target} INTERFACE LINKER:-u,${goro_keep_${room}})
+  endif()
 endfunction()

@@ -112,6 +112,10 @@ using uncaught_handler = void (*)(const goroutine_info&, std::exception_ptr);
 GORO_API uncaught_handler set_uncaught_handler(uncaught_handler handler) noexcept;
 
 namespace detail {
+// For a failure that ends less than the program, in the calling goroutine: without a handler it is printed, and all
+// goes on. `head` stands in front of "goroutine 7".
+GORO_API void report_survived(const char* head, std::exception_ptr e) noexcept;
+
 struct blocking_section {
   GORO_API blocking_section() noexcept;
   GORO_API ~blocking_section();
@@ -120,6 +124,7 @@ struct blocking_section {
 
  private:
   void* site_;
+  long long began_ = 0;  // ns; 0: not measured
 };
 struct main_call {
   void (*call)(main_call&);

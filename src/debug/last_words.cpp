@@ -17,11 +17,13 @@
 
 #include <sys/wait.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <ctime>
 #include <span>
 #include <string>
+#include <vector>
 
 // Nothing refers to this file, so a linker would leave it out of a program that is linked with the static
 // library; cmake/goro_room.cmake makes programs ask for this name.
@@ -90,7 +92,32 @@ void dump_all(last_words_after cause) noexcept {
     write_to_stderr(walk_kind::ending, cause != last_words_after::all_asleep, bounds);
 }
 
-[[gnu::constructor]] void fill_hook() noexcept { hooks.dump_all = &dump_all; }
+bool is_throwing(const stack_frame& f) noexcept {
+  for (const char* const name : {"__cxa_throw", "__cxa_rethrow", "rethrow_exception", "_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow"})
+    if (f.function.find(name) != std::string::npos) return true;
+  return false;
+}
+
+void stack_of_throw(const std::uintptr_t* pcs, std::size_t n, std::vector<stack_frame>& out) {
+  const std::span<const std::uintptr_t> stack(pcs, n);
+  symbolise(stack);
+  out = frames_of(stack);
+  std::size_t machinery = 0;  // that of an inner throw, in a destructor, is caught farther in
+  for (std::size_t i = 0; i != std::min<std::size_t>(out.size(), 8); ++i)
+    if (is_throwing(out[i])) machinery = i + 1;
+  out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(machinery));
+}
+
+stack_frame creation_of(std::uintptr_t created_at) {
+  symbolise({&created_at, 1});
+  return creation_frame(created_at);
+}
+
+[[gnu::constructor]] void fill_hook() noexcept {
+  hooks.creation_frame = &creation_of;
+  hooks.dump_all = &dump_all;
+  hooks.stack_of_throw = &stack_of_throw;
+}
 
 }  // namespace
 

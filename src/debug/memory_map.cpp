@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 
 namespace goro::detail {
 
@@ -166,7 +167,7 @@ void memory_map::through_file(std::uintptr_t from, std::uintptr_t to, word_sink&
       from = (from / page_size + 1) * page_size;
       continue;
     }
-    sink.words(copy_, copy_ + got / 8);
+    sink.words(copy_, copy_ + got / 8, from);
     from += static_cast<std::size_t>(got) & ~std::size_t{7};
     if (got < 8) return;
   }
@@ -197,7 +198,7 @@ void memory_map::scan(const mapping& m, std::uintptr_t from, std::uintptr_t to, 
       if (how == way::skip || first >= last) continue;
       if (how == way::in_place && can_load(m, first))
         sink.words(reinterpret_cast<const std::uint64_t*>(first),
-                   reinterpret_cast<const std::uint64_t*>(last));
+                   reinterpret_cast<const std::uint64_t*>(last), first);
       else
         through_file(first, last, sink);
     }
@@ -250,8 +251,10 @@ bool scan_text(const char* path, const char* label, std::uint64_t* buffer, word_
       if (std::strchr(line, '\n') == nullptr) break;
       const char* number = line + length;
       while (*number == ' ') ++number;
+      // Tags above the address are usual there (sched/epoll.cpp has one), since the kernel gives back all 64 bits.
       const std::uint64_t value = hex(number);
-      sink.words(&value, &value + 1);
+      const std::uint64_t words[] = {value, value & ((std::uint64_t{1} << 48) - 1)};
+      sink.words(std::begin(words), std::end(words), 0);
       line += length;
     }
     char* const last_line = std::strrchr(at, '\n');

@@ -30,10 +30,10 @@ struct mapping {
   bool main_stack;  // [stack]
 };
 
-// Who is shown the words. Never more than a few pages at a time.
+// Who is shown the words, and where they lie: `at` is the first one's address, though what is shown may be a copy.
 class word_sink {
  public:
-  virtual void words(const std::uint64_t* first, const std::uint64_t* last) noexcept = 0;
+  virtual void words(const std::uint64_t* first, const std::uint64_t* last, std::uintptr_t at) noexcept = 0;
 
  protected:
   ~word_sink() = default;
@@ -67,6 +67,11 @@ class memory_map {
   bool can_read(std::uintptr_t at, std::size_t n) const noexcept {
     const mapping* const m = find(at);
     return m != nullptr && m->readable && !m->shared && at + n <= m->last;
+  }
+
+  // Whether what lies in m, which `at` does, is private memory that a load can read.
+  bool is_plain(const mapping& m, std::uintptr_t at) noexcept {
+    return m.readable && !m.shared && !m.file && can_load(m, at);
   }
 
   const char* why() const noexcept { return why_; }

@@ -12,6 +12,7 @@
 #include "debug/proof_roots.hpp"
 #include "debug/unwind.hpp"
 #include "sched/goroutines.hpp"
+#include "sched/heap_source.hpp"
 #include "sched/hold.hpp"
 
 #include <pthread.h>
@@ -38,7 +39,8 @@ struct attempt {
   memory_map map{memory};
   stopped_world world{memory};
   proof_waits waits{memory, map, world};
-  proof_marker marker{waits};
+  proof_blocks blocks{memory};
+  proof_marker marker{waits, blocks, map};
   address_range own{};  // the caller's stack, where it is a thread's
   duration limit{};
   const char* why = nullptr;
@@ -61,8 +63,9 @@ ending look(attempt& a, std::uintptr_t sp) noexcept {
     case proof_waits::outcome::no_memory: return fail(a, "there is no address space for it");
     case proof_waits::outcome::good: break;
   }
+  if (!a.blocks.collect(the_heap_records(), a.map)) return fail(a, "there is no address space for it");
   if (!a.marker.prepare(a.memory)) return fail(a, "there is no address space for it");
-  proof_roots roots(a.memory, a.map, a.world, a.waits, sp, a.own);
+  proof_roots roots(a.memory, a.map, a.world, a.waits, a.blocks, sp, a.own);
   if (!roots.show(a.marker)) return fail(a, roots.why());
   a.marker.run();
   return ending::proved;
@@ -135,6 +138,7 @@ void prove_from(const proof_options& how, std::uintptr_t sp, proof& result) {
     }
     result.threads = a.threads;
     result.parked = a.waits.unit_count();
+    result.blocks = a.blocks.size();
     result.words = a.marker.words_read();
     result.waits = a.waits.waiters_seen();
     stuck_ids stuck;

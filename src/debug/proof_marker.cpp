@@ -46,8 +46,10 @@ std::uint32_t proof_marker::object_at(std::uintptr_t at) const noexcept {
 
 bool proof_marker::prepare(scratch& memory) noexcept {
   const std::uint32_t units = waits_.unit_count();
-  const std::uint32_t entities = units + waits_.object_count();
-  pieces_ = memory.take_array<piece>(entities + 1);
+  first_block_ = units + waits_.object_count();
+  if (blocks_.size() >= no_entity - first_block_) return false;
+  const std::size_t entities = first_block_ + blocks_.size();
+  pieces_ = memory.take_array<piece>(first_block_ + 1);
   marked_ = memory.take_array<unsigned char>(entities + 1);
   marked_by_ = memory.take_array<const std::uint64_t*>(entities + 1);
   live_ = memory.take_array<unsigned char>(units + 1);
@@ -68,6 +70,14 @@ bool proof_marker::prepare(scratch& memory) noexcept {
   }
   std::sort(pieces_, pieces_ + piece_count_,
             [](const piece& a, const piece& b) { return a.first < b.first; });
+  const piece* next = pieces_;
+  blocks_.drop_if([this, &next](const heap_block& b) {
+    while (next != pieces_ + piece_count_ && std::max(next->last, next->end) <= b.first) ++next;
+    return next != pieces_ + piece_count_ && next->first < b.last;
+  });
+  if (!blocks_.index()) return false;
+  blocks_first_ = blocks_.first();
+  blocks_span_ = blocks_.last() - blocks_first_;
   std::size_t pages = 0;
   for (std::size_t i = 0; i != piece_count_; ++i)
     pages += std::max(pieces_[i].last, pieces_[i].end) / page_size - pieces_[i].first / page_size + 1;
@@ -108,6 +118,9 @@ bool proof_marker::prepare(scratch& memory) noexcept {
 void proof_marker::add_sleeper(std::uint32_t u, std::uintptr_t waker) noexcept {
   std::uint32_t entity = waits_.unit_at(waker);
   if (entity == no_entity) entity = object_at(waker);
+  if (entity == no_entity)
+    if (const std::size_t b = blocks_.containing(waker); b != blocks_.none)
+      entity = first_block_ + static_cast<std::uint32_t>(b);
   if (entity == no_entity) {
     waits_.units()[u].is = verdict::live;  // it lies in open memory
     return;
@@ -147,10 +160,15 @@ GORO_BARE void proof_marker::words(const std::uint64_t* first, const std::uint64
   const std::uintptr_t heap_span = heap_span_;
   const std::uintptr_t stacks_first = stacks_first_;
   const std::uintptr_t stacks_span = stacks_span_;
+  const std::uintptr_t blocks_first = blocks_first_;
+  const std::uintptr_t blocks_span = blocks_span_;
   for (; first != last; ++first) {
     at_ = first;
     const std::uintptr_t w = *first;
     if (w - heap_first < heap_span) look_up_in_heap(w);
+    if (w - blocks_first < blocks_span)
+      blocks_.for_each_referred_to(
+          w, [this](std::size_t b) { mark(first_block_ + static_cast<std::uint32_t>(b)); });
     if (w - stacks_first < stacks_span)
       if (const std::uint32_t u = waits_.unit_referred_to(w); u != no_entity) mark(u);
   }
@@ -162,6 +180,14 @@ void proof_marker::read_entity(std::uint32_t entity) noexcept {
           reinterpret_cast<const std::uint64_t*>(last & ~std::uintptr_t{7}));
   };
   const std::uint32_t units = waits_.unit_count();
+  if (entity >= first_block_) {
+    const heap_block& b = blocks_[entity - first_block_];
+    if (b.last - b.first < page_size)
+      read(b.first, b.last);
+    else
+      map_.scan(b.first, b.last, *this);  // some of its pages may never have been touched, or be protected
+    return;
+  }
   if (entity >= units) {
     const object& o = waits_.objects()[entity - units];
     read(o.first, o.last);

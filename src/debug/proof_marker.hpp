@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The second half of a proof: what can be reached. Words come in, first of all open memory; each that is an
-// address inside an entity marks it; what is marked is read in its turn, and whoever sleeps on something in it is
+// address inside an entity (a unit, an object, a block of the heap with known bounds) marks it; what is marked is read in its turn, and whoever sleeps on something in it is
 // live from then on. When nothing is left to read, those that are not live are stuck.
 //
 // Each entity is read once and each sleeper is looked at once for each thing that it waits on: the work is the
@@ -14,6 +14,7 @@
 #pragma once
 
 #include "debug/memory_map.hpp"
+#include "debug/proof_blocks.hpp"
 #include "debug/proof_waits.hpp"
 
 #include <cstddef>
@@ -23,7 +24,8 @@ namespace goro::detail {
 
 class proof_marker final : public word_sink {
  public:
-  explicit proof_marker(const proof_waits& waits) noexcept : waits_(waits) {}
+  proof_marker(const proof_waits& waits, proof_blocks& blocks, memory_map& map) noexcept
+      : waits_(waits), blocks_(blocks), map_(map) {}
   proof_marker(const proof_marker&) = delete;
   proof_marker& operator=(const proof_marker&) = delete;
 
@@ -31,7 +33,10 @@ class proof_marker final : public word_sink {
   bool prepare(scratch& memory) noexcept;
 
   // Open memory, and registers.
-  void words(const std::uint64_t* first, const std::uint64_t* last) noexcept override;
+  void words(const std::uint64_t* first, const std::uint64_t* last) noexcept;
+  void words(const std::uint64_t* first, const std::uint64_t* last, std::uintptr_t) noexcept override {
+    words(first, last);
+  }
   void word(std::uint64_t w) noexcept { words(&w, &w + 1); }
   // Reads what is marked until nothing is.
   void run() noexcept;
@@ -68,6 +73,11 @@ class proof_marker final : public word_sink {
   const page* page_of(std::uintptr_t at) const noexcept;
 
   const proof_waits& waits_;
+  proof_blocks& blocks_;
+  memory_map& map_;
+  std::uint32_t first_block_ = 0;  // the entity that block 0 is
+  std::uintptr_t blocks_first_ = 0;
+  std::uintptr_t blocks_span_ = 0;
   piece* pieces_ = nullptr;
   std::size_t piece_count_ = 0;
   std::uintptr_t heap_first_ = 0;

@@ -25,6 +25,38 @@ std::uintptr_t number(const void* p) noexcept { return reinterpret_cast<std::uin
 
 const std::uint64_t* words_at(std::uintptr_t p) noexcept { return reinterpret_cast<const std::uint64_t*>(p); }
 
+// Passes on what lies outside recorded blocks. Shown in rising order.
+class between_blocks final : public word_sink {
+ public:
+  between_blocks(const proof_blocks& blocks, proof_marker& to) noexcept
+      : next_(blocks.begin()), end_(blocks.end()), to_(to) {}
+
+  void words(const std::uint64_t* first, const std::uint64_t* last, std::uintptr_t at) noexcept override {
+    while (first != last) {
+      while (next_ != end_ && next_->last <= at) ++next_;
+      const auto left = static_cast<std::uintptr_t>(last - first);
+      // A word that a block's end lies in is neither the block's nor anybody else's.
+      const std::uintptr_t before = next_ == end_ || next_->first > at ? words_until(at, left) : 0;
+      to_.words(first, first + before);
+      first += before;
+      at += 8 * before;
+      if (first == last || next_ == end_) continue;
+      const std::uintptr_t inside = std::min((next_->last - at + 7) / 8, left - before);
+      first += inside;
+      at += 8 * inside;
+    }
+  }
+
+ private:
+  std::uintptr_t words_until(std::uintptr_t at, std::uintptr_t most) const noexcept {
+    return next_ == end_ ? most : std::min((next_->first - at) / 8, most);
+  }
+
+  const heap_block* next_;
+  const heap_block* end_;
+  proof_marker& to_;
+};
+
 }  // namespace
 
 // The live part of a goroutine's stack that somebody runs on.
@@ -42,6 +74,7 @@ void proof_roots::show_threads(proof_marker& to) noexcept {
     show_stack(t.sp, to);
   }
   show_stack(sp_, to);
+  to.word(sp_);  // its stack may be a block of the heap
 }
 
 void proof_roots::show_goroutines(proof_marker& to) noexcept {
@@ -110,7 +143,7 @@ bool proof_roots::find_holes(const proof_marker& marker) noexcept {
   std::size_t machines = 0;
   for (const machine* m = newest_machine(); m != nullptr; m = m->older) ++machines;
   const std::size_t most = marker.piece_count() + waits_.heap_array_count() + most_stack_regions + machines +
-                           2 * world_.count() + 16;
+                           blocks_.own_count() + 2 * world_.count() + 16;
   holes_ = memory_.take_array<address_range>(most);
   if (holes_ == nullptr) return false;
   add_hole(memory_.first(), memory_.last());
@@ -120,6 +153,8 @@ bool proof_roots::find_holes(const proof_marker& marker) noexcept {
     add_hole(regions[i]->first(), regions[i]->last());
   for (std::size_t i = 0; i != waits_.heap_array_count(); ++i)
     add_hole(waits_.heap_arrays()[i].first, waits_.heap_arrays()[i].last);
+  for (std::size_t i = 0; i != blocks_.own_count(); ++i)
+    add_hole(blocks_.own()[i].first, blocks_.own()[i].last);
   for (std::size_t i = 0; i != marker.piece_count(); ++i)
     add_hole(marker.pieces()[i].first, marker.pieces()[i].last);
 #if defined(GORO_ASAN)
@@ -137,6 +172,7 @@ bool proof_roots::find_holes(const proof_marker& marker) noexcept {
 bool proof_roots::show_open_memory(proof_marker& to) noexcept {
   const address_range* hole = holes_;
   const address_range* const end = holes_ + hole_count_;
+  between_blocks open(blocks_, to);
   std::uintptr_t shown = 0;
   for (const mapping& m : map_) {
     std::uintptr_t at = m.first;
@@ -149,7 +185,7 @@ bool proof_roots::show_open_memory(proof_marker& to) noexcept {
           why_ = "there is too much address space to look through";
           return false;
         }
-        map_.scan(m, at, until, to);
+        map_.scan(m, at, until, open);
       }
       if (h == end) break;
       at = std::max(at, h->last);

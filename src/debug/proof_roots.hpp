@@ -2,6 +2,7 @@
 // Where a proof begins: everything that somebody who is awake can read. That is all memory there is, except
 //
 //   units and objects       what is to be proved (proof_graph.hpp)
+//   recorded blocks         of the heap, whose bounds goro::leak knows (proof_blocks.hpp), and its records
 //   stacks of goroutines    of those awake, the live part is shown; the rest, and what nobody uses, is dead
 //   blocks of goroutines    of those awake, closure and locals are shown; the rest is the runtime's
 //   dead parts of stacks    below the stack pointer: of the main thread, the caller and the runtime's threads, whose
@@ -24,8 +25,8 @@ class proof_roots {
  public:
   // `sp`: the caller's frames are above; `own`: bounds of the caller's stack, where it is a thread's.
   proof_roots(scratch& memory, memory_map& map, const stopped_world& world, const proof_waits& waits,
-              std::uintptr_t sp, address_range own) noexcept
-      : memory_(memory), map_(map), world_(world), waits_(waits), sp_(sp), own_(own) {}
+              const proof_blocks& blocks, std::uintptr_t sp, address_range own) noexcept
+      : memory_(memory), map_(map), world_(world), waits_(waits), blocks_(blocks), sp_(sp), own_(own) {}
   proof_roots(const proof_roots&) = delete;
   proof_roots& operator=(const proof_roots&) = delete;
 
@@ -50,6 +51,7 @@ class proof_roots {
   memory_map& map_;
   const stopped_world& world_;
   const proof_waits& waits_;
+  const proof_blocks& blocks_;
   const std::uintptr_t sp_;
   const address_range own_;
   address_range* holes_ = nullptr;

@@ -5,7 +5,6 @@
 #include "http/server_core.hpp"
 #include "http/text.hpp"
 #include "http/url.hpp"
-#include "sched/uncaught.hpp"
 #include "sync/escape.hpp"
 
 #include <algorithm>

@@ -13,12 +13,19 @@
 // Who takes: an M that comes back from blocking and finds no idle P (get_processor, below), and the monitor,
 // when the P has been in one blocking call for a round of its (20 us at its quickest) and somebody waits.
 //
-// What a call site did before says what it will do: a table by return address remembers, for each, whether the
-// P was lost there. A site that blocks for long hands its P on at once when work waits, without waiting for the
-// monitor; one that is quick does not even call it. Entries are hints: a collision, or a lost update, costs a
-// hand-off or a late one.
+// A site that blocks for long (call_site.hpp) hands its P on at once when work waits, without waiting for the monitor;
+// one that is brief does not even call it. The monitor tells the site when it takes a P, so that it is known before the
+// first call of many at once has come to its end. A site that hands its P on to the last idle M makes the next one, on
+// its own time: threads are made beside the work that waits for them, not before it.
+//
+// An M that comes back without a P takes none from a call that is brief as a rule: that call's M would
+// come back without one a moment later and do the same to the next, and from then on more Ms than CPUs
+// would take turns in the kernel for ever. Its goroutine waits in the global queue instead, where the Ps look when
+// their calls are over; if a call is not brief for once, the monitor, which is called, takes the P a round later.
 #include <goro/go.hpp>
 
+#include "base/clock.hpp"
+#include "sched/call_site.hpp"
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
 #include "sched/procs.hpp"
@@ -29,41 +36,38 @@ namespace goro::detail {
 
 namespace {
 
-constexpr std::int8_t surely_quick = -8;
-constexpr std::int8_t surely_long = 4;
-constinit std::atomic<std::int8_t> sites[256] = {};  // between the two; 0: not known
-
-std::atomic<std::int8_t>& site_of(void* address) noexcept {
-  const auto bits = reinterpret_cast<std::uintptr_t>(address) * 0x9e37'79b9'7f4a'7c15u;
-  return sites[bits >> 56];
-}
-
-void lost_at(std::atomic<std::int8_t>& site) noexcept {
-  const std::int8_t before = site.load(std::memory_order_relaxed);
-  site.store(static_cast<std::int8_t>(before < 0 ? 0 : before < surely_long ? before + 1 : before),
-             std::memory_order_relaxed);
-}
-
-void kept_at(std::atomic<std::int8_t>& site) noexcept {
-  const std::int8_t before = site.load(std::memory_order_relaxed);
-  if (before > surely_quick) site.store(static_cast<std::int8_t>(before - 1), std::memory_order_relaxed);
-}
+constexpr std::uint64_t calls_between_looks = 16;  // at the clock, of sites that are known to be brief
 
 bool get_processor(machine* m) noexcept {
   processor* p = take_idle_processor();
   const int n = processor_count();
+  bool brief = false;
   for (int i = 0; p == nullptr && i != n; ++i) {
     processor* const each = processor_at(i);
-    if ((each->owner.load(std::memory_order_relaxed) & 1) != 0 && !each->has_work() && take_from_blocker(*each))
+    if ((each->owner.load(std::memory_order_relaxed) & 1) == 0 || each->has_work()) continue;
+    if (is_in_brief_call(*each))
+      brief = true;
+    else if (take_from_blocker(*each))
       p = each;
   }
-  if (p == nullptr) return false;
+  if (p == nullptr) {
+    if (brief) call_monitor();
+    return false;
+  }
   m->p = p;
   p->owner.store(reinterpret_cast<std::uintptr_t>(m), std::memory_order_release);
   return true;
 }
 
+// After a P was handed on: for the next, if work still waits and every idle M is used up.
+void make_a_spare(const machine* m, const processor* handed_on) noexcept {
+  if (idle.idle_machines.load(std::memory_order_relaxed) != 0 || m->locked != nullptr) return;
+  if (the_global_queue.size() != 0 || handed_on->has_work()) (void)start_machine(nullptr, false);
+}
+
 }  // namespace
+
+constinit call_site call_site::table_[256];
 
 blocking_section::blocking_section() noexcept : site_(__builtin_return_address(0)) {
   goroutine* const g = current_goroutine();
@@ -72,16 +76,20 @@ blocking_section::blocking_section() noexcept : site_(__builtin_return_address(0
   (void)m->enter();
   g->state.store(goroutine_state::blocking, std::memory_order_relaxed);
   if (processor* const p = m->p) {
-    const std::int8_t known = site_of(site_).load(std::memory_order_relaxed);
-    const bool work = known != surely_quick && (p->has_work() || the_global_queue.size() != 0);
-    if (work && known >= 2) {
+    call_site& site = call_site::of(site_);
+    if (!site.surely_brief() || p->block_calls.load(std::memory_order_relaxed) % calls_between_looks == 0)
+      began_ = now_ns();
+    const bool work = !site.surely_brief() && (p->has_work() || the_global_queue.size() != 0);
+    if (work && site.blocks_long()) {
       m->p = nullptr;
       p->owner.store(in_hands, std::memory_order_release);
       hand_off(p);
+      make_a_spare(m, p);
       m->leave();
       return;
     }
     p->count_block();
+    p->blocks_at.store(&site, std::memory_order_relaxed);
     m->revoke.store(revocation::blocking, std::memory_order_relaxed);
     p->owner.store(reinterpret_cast<std::uintptr_t>(m) | 1, std::memory_order_release);  // P1
     if (work) call_monitor();
@@ -94,12 +102,9 @@ blocking_section::~blocking_section() {
   if (g == nullptr) return;
   machine* const m = g->m;
   (void)m->enter();
-  if (m->p != nullptr) [[likely]] {
-    kept_at(site_of(site_));
-  } else {
-    lost_at(site_of(site_));
-    if (!get_processor(m)) wait_for_processor(m, g);
-  }
+  if (began_ != 0) call_site::of(site_).took(now_ns() - began_);
+  if (m->p == nullptr && !get_processor(m)) [[unlikely]]
+    wait_for_processor(m, g);
   g->state.store(goroutine_state::running, std::memory_order_relaxed);
   g->m->leave();
 }

@@ -10,6 +10,7 @@
 
 #include "sched/finish.hpp"
 #include "sched/goexit.hpp"
+#include "sched/throw_site.hpp"
 #include "sched/uncaught.hpp"
 
 #include <cxxabi.h>
@@ -23,7 +24,7 @@ namespace {
 // has no object for the handler's reference to name, which UBSan would take for a fault.
 [[gnu::noinline]] __attribute__((no_sanitize("null"))) void call(goroutine* g) noexcept {
   try {
-    g->run(g->closure);
+    goro_detail_watched_call(g->run, g->closure);
   } catch (abi::__forced_unwind&) {
     goexit_arrived();
   } catch (...) {

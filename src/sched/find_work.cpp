@@ -25,16 +25,33 @@ constexpr int steal_rounds = 4;
 constexpr std::uint32_t looks_between_polls = 16;  // looks around of a P that is never out of work
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
+// What a row that begins now may have. The one before it was told to stop when its slice was over, but may have gone
+// on for long until its next hand-over; so this one gets half of that. Half: if it were all, each row would outdo the
+// one before by its own last step.
+bool follows_a_row(const processor* p) noexcept {
+  return p->turns.load(std::memory_order_relaxed) == p->last_row_turn + 1;
+}
+std::int64_t slice_of_new_row(const processor* p) noexcept {
+  return follows_a_row(p) ? std::clamp(p->last_row_took / 2, run_next_slice, longest_slice) : run_next_slice;
+}
+
 // Goroutines that hand over to each other through run_next have a slice together, as in Go, so that a pair
-// that computes for long between two hand-overs and one that does not get equal time. Is it over?
+// that computes for long between two hand-overs and one that does not get comparable time. Is it over?
 bool turn_is_over(processor* p) noexcept {
-  if (p->poke.load(std::memory_order_relaxed) != 0 || p->run_next.load(std::memory_order_relaxed) == nullptr)
-    return true;
+  if (p->run_next.load(std::memory_order_relaxed) == nullptr) return true;
+  const bool told = p->poke.load(std::memory_order_relaxed) != 0;  // by the monitor: the row has lasted for longest_row
   const std::int64_t now = now_ns();
-  p->streak_left = now - p->streak_looked > short_step ? 1 : streak_step;
+  p->streak_left = told || now - p->streak_looked > short_step ? 1 : streak_step;
   p->streak_looked = now;
-  if (p->streak_began == 0) p->streak_began = now;
-  return now - p->streak_began >= run_next_slice;
+  if (p->streak_began == 0) {
+    p->streak_began = told ? now - longest_row : now;
+    p->streak_slice = slice_of_new_row(p);
+  }
+  if (now - p->streak_began < p->streak_slice) return false;
+  p->last_row_took = now - (follows_a_row(p) ? p->last_row_ended : p->streak_began);
+  p->last_row_ended = now;
+  p->last_row_turn = p->turns.load(std::memory_order_relaxed);
+  return true;
 }
 
 // What timers do may take a while and make many ready; they run in the runtime, with the P in hand.

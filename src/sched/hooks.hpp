@@ -5,9 +5,12 @@
 #pragma once
 
 #include <goro/detail/canceller.hpp>
+#include <goro/detail/goroutine_info.hpp>
 #include <goro/detail/lock_watch.hpp>
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace goro::detail {
 
@@ -39,6 +42,11 @@ struct scheduler_hooks {
   // Appends the stacks of all goroutines to a report that ends the process; of `all_asleep` daemons are left out.
   // Any lock may be held; after a stack overflow it is called from the signal handler, and memory may be broken.
   void (*dump_all)(last_words_after cause) noexcept = nullptr;
+  // The functions and lines of a stack that was noted while an exception was thrown on it (sched/throw_site.hpp), innermost
+  // first, without the machinery. Null: nobody can tell.
+  void (*stack_of_throw)(const std::uintptr_t* pcs, std::size_t n, std::vector<stack_frame>& out) = nullptr;
+  // The line that called go, remembered from the last time. Null: find_place, which asks anew each time.
+  stack_frame (*creation_frame)(std::uintptr_t created_at) = nullptr;
   // What breaks waits for a context. Filled by the room that makes contexts, before it makes the first.
   canceller* (*canceller_of)(const context&) noexcept = nullptr;
   // Who watches locks. Not null while locks_are_watched.

@@ -7,6 +7,7 @@
 #include "base/settings.hpp"
 #include "base/thread.hpp"
 #include "sched/coarse_clock.hpp"
+#include "sched/call_site.hpp"
 #include "sched/counters.hpp"
 #include "sched/hooks.hpp"
 #include "sched/kernel_state.hpp"
@@ -29,7 +30,6 @@ constexpr std::int64_t ms = 1000 * us;
 constexpr std::int64_t quickest = 20 * us;
 constexpr std::int64_t slowest = 10 * ms;
 constexpr std::int64_t slice = 10 * ms;
-constexpr std::int64_t longest_turn = 1 * ms;
 constexpr std::int64_t long_run = 10 * us;  // of a goroutine, worth moving others away from
 constexpr int rounds_before_backing_off = 50;
 constexpr std::int64_t poll_soon = 500 * us;  // nobody's look at the netpoller for so long: an idle P's M is to
@@ -94,7 +94,7 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   if (turns != w.turns || (p.ring.empty() && the_global_queue.size() == 0)) {
     w.turns = turns;
     w.turn_since = now;
-  } else if (now - w.turn_since >= longest_turn) {
+  } else if (now - w.turn_since >= longest_row) {
     w.turn_since = now;
     p.poke.store(1, std::memory_order_relaxed);
   }
@@ -111,10 +111,11 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     if (!idle_too && io_is_unattended()) waits = true;  // the M that gets the P will poll
     const std::uint64_t blocks = p.block_calls.load(std::memory_order_relaxed);
     const bool long_enough = w.told_blocking && w.blocks == blocks;  // still the same call
-    const bool first_time = !w.told_blocking;
+    const bool first_time = !w.told_blocking && !is_in_brief_call(p);
     w.told_blocking = true;
     w.blocks = blocks;
     if (!waits || !long_enough || !take_from_blocker(p)) return waits && first_time;
+    p.blocks_at.load(std::memory_order_relaxed)->lost();
     count_handoff();
     hand_off(&p);
     return true;
@@ -281,9 +282,9 @@ void rounds() noexcept {
       without = 0;
       pause = quickest;
     } else if (++without > rounds_before_backing_off) {
-      pause = std::min(pause * 2, v.pressed ? 1 * ms : slowest);
+      pause = std::min(pause * 2, v.pressed ? while_somebody_waits : slowest);
     }
-    if (v.pressed || tiny) pause = std::min(pause, 1 * ms);
+    if (v.pressed || tiny) pause = std::min(pause, while_somebody_waits);
     if (v.busy && io_is_unattended()) {
       pause = std::min(pause, poll_after);
       if (v.io_neglected >= poll_after && poll_and_ready() != 0) pause = quickest;  // that may need a P
@@ -339,8 +340,8 @@ void start_machine_on_monitor(processor* p, bool spinning) noexcept {
   wake_monitor();
 }
 
-void call_monitor() noexcept {
-  if (interval.load(std::memory_order_relaxed) <= 100 * us) return;
+void call_monitor(std::int64_t backed_off_beyond) noexcept {
+  if (interval.load(std::memory_order_relaxed) <= backed_off_beyond) return;
   interval.store(quickest, std::memory_order_relaxed);  // one caller is enough
   wake_monitor();
 }

@@ -23,6 +23,8 @@
 // until a P stops being idle: idle means idle.
 #pragma once
 
+#include <cstdint>
+
 namespace goro::detail {
 
 struct processor;
@@ -32,7 +34,9 @@ void start_monitor() noexcept;
 void wake_monitor() noexcept;
 // Makes an M for p on behalf of a thread that must not make one itself.
 void start_machine_on_monitor(processor* p, bool spinning) noexcept;
-// There is something to do soon: if it has backed off, it comes now.
-void call_monitor() noexcept;
+// There is something to do soon: if it has backed off beyond so many nanoseconds, it comes now.
+inline constexpr std::int64_t soon = 100'000;
+inline constexpr std::int64_t while_somebody_waits = 1'000'000;
+void call_monitor(std::int64_t backed_off_beyond = soon) noexcept;
 
 }  // namespace goro::detail

@@ -114,7 +114,7 @@ void ready(task t) noexcept {
   processor* const p = here.p();
   if (p == nullptr) {
     the_global_queue.push(g);
-    wake_one();
+    wake_from_outside();
     return;
   }
   const bool alone = !p->push_next(g);
@@ -147,7 +147,7 @@ void ready_batch::flush_to_all() noexcept {
   const runtime_section here;
   the_global_queue.push_all(batch_, count_);
   count_ = 0;
-  wake_one();
+  wake_from_outside();
 }
 
 void ready_batch::flush() noexcept {

@@ -27,6 +27,7 @@
 
 namespace goro::detail {
 
+class call_site;
 struct machine;
 
 inline constexpr std::uint32_t look_around_every = 61;  // rounds between looks at the global queue
@@ -34,6 +35,8 @@ inline constexpr std::uint32_t look_for_timers_every = 16;  // … while timers 
 inline constexpr std::uint32_t streak_step = 32;            // run_next in a row, between looks at the clock
 inline constexpr std::int64_t short_step = 50'000;          // ns; if they took longer, each one looks
 inline constexpr std::int64_t run_next_slice = 200'000;     // ns that goroutines in such a row have together
+inline constexpr std::int64_t longest_row = 1'000'000;      // … that has not looked at the clock; then the monitor says so
+inline constexpr std::int64_t longest_slice = 5'000'000;    // … when those before them took long
 inline constexpr std::size_t stack_cache_size = 32;
 inline constexpr std::uintptr_t in_hands = 2;
 
@@ -46,6 +49,10 @@ struct alignas(128) processor {
   std::uint32_t streak_left = streak_step;    // goroutines taken from run_next in a row, until the next look
   std::int64_t streak_began = 0;              // 0: not looked at yet
   std::int64_t streak_looked = 0;
+  std::int64_t streak_slice = run_next_slice;
+  std::int64_t last_row_ended = 0;            // when a row last had used up its slice,
+  std::int64_t last_row_took = 0;             // what it had in truth,
+  std::uint64_t last_row_turn = 0;            // and which turn it was
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
   std::uint32_t yields = 0;                   // while a P is idle
@@ -64,6 +71,7 @@ struct alignas(128) processor {
   // ---- shared
   alignas(128) run_queue<256> ring;
   alignas(128) std::atomic<std::uintptr_t> owner{0};
+  std::atomic<call_site*> blocks_at{nullptr};  // owner stores, before it announces a call
   std::atomic<bool> retired{false};           // beyond max_procs: its holder gives it up; under idle.lock
   std::atomic<bool> at_rest{true};            // retired and empty, or never used; under idle.lock
   processor* idle_link = nullptr;             // idle list's

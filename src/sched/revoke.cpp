@@ -3,6 +3,7 @@
 
 #include "base/fence.hpp"
 #include "base/spin_lock.hpp"
+#include "sched/call_site.hpp"
 #include "sched/hooks.hpp"
 #include "sched/machine.hpp"
 #include "sched/processor.hpp"
@@ -60,6 +61,11 @@ borrowed borrow_run_next(processor& p) noexcept {
 bool take_from_blocker(processor& p) noexcept {
   std::uintptr_t word = p.owner.load(std::memory_order_acquire);
   return (word & 1) != 0 && p.owner.compare_exchange_strong(word, in_hands, std::memory_order_acq_rel);
+}
+
+bool is_in_brief_call(const processor& p) noexcept {
+  if ((p.owner.load(std::memory_order_acquire) & 1) == 0) return false;  // acquire: P1 of blocking.cpp
+  return p.blocks_at.load(std::memory_order_relaxed)->brief();
 }
 
 // Entered with something in `revoke`.

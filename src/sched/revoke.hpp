@@ -56,5 +56,7 @@ borrowed borrow_run_next(processor& p) noexcept;
 
 // The same for an M that has announced that it blocks.
 bool take_from_blocker(processor& p) noexcept;
+// Its M has announced a call of a kind that is brief. A hint.
+bool is_in_brief_call(const processor& p) noexcept;
 
 }  // namespace goro::detail

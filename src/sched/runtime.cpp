@@ -8,6 +8,7 @@
 #include "base/fence.hpp"
 #include "base/settings.hpp"
 #include "sched/goexit.hpp"
+#include "sched/heap_source.hpp"
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
 #include "sched/park.hpp"
@@ -83,6 +84,7 @@ void start() {
   std::atexit(&stop_at_exit);
   start_monitor();
   if (wanted.schedtrace_ms != 0) start_schedule_trace(wanted.schedtrace_ms);
+  if (wanted.debug_leak) say_if_heap_is_not_recorded();
 }
 
 }  // namespace

@@ -164,7 +164,7 @@ namespace {
   if (p == nullptr) {
     count_created_without_processor();
     the_global_queue.push(g);
-    wake_one();
+    wake_from_outside();
     return;
   }
   p->created.store(p->created.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);

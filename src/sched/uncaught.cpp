@@ -8,18 +8,61 @@
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 #include "sched/place.hpp"
+#include "sched/throw_site.hpp"
 
 #include <atomic>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <memory>
 #include <typeinfo>
+#include <vector>
 
 namespace goro::detail {
 
 namespace {
 
 constinit std::atomic<uncaught_handler> handler{nullptr};
+
+// Empty: not known, as for a failure that was kept and that nobody collected.
+std::vector<stack_frame> thrown_from(const goroutine* g) noexcept {
+  std::vector<stack_frame> stack;
+  std::uintptr_t pcs[throw_site_depth];
+  const std::size_t depth = take_throw_site(g->id, pcs);
+  if (depth == 0 || hooks.stack_of_throw == nullptr) return stack;
+  try {
+    hooks.stack_of_throw(pcs, depth, stack);
+  } catch (...) {  // no memory: then without
+  }
+  return stack;
+}
+
+// write_place, remembered. False: no memory for that.
+bool write_creation(const goroutine* g) noexcept {
+  try {
+    const stack_frame at = hooks.creation_frame(g->created_at);
+    if (at.file.empty()) return false;
+    fatal_text text;
+    text << "  created";
+    if (g->created_by != 0) text << " by goroutine " << static_cast<unsigned long>(g->created_by);
+    text << " at " << at.file.c_str() << ':' << static_cast<unsigned long>(at.line) << " in " << at.function.c_str() << '\n';
+    text.write();
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+void write_throw_site(const goroutine* g) noexcept {
+  const char* before = "  thrown by ";
+  for (const stack_frame& f : thrown_from(g)) {
+    fatal_text line;
+    line << before << (f.function.empty() ? "?" : f.function.c_str());
+    if (!f.file.empty()) line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
+    line << '\n';
+    line.write();
+    before = "         in ";
+  }
+}
 
 goroutine_info info_of(const goroutine* g) {
   goroutine_info info;
@@ -28,8 +71,13 @@ goroutine_info info_of(const goroutine* g) {
   info.id = g->id;
   if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
   info.created_by = g->created_by;
-  const place at = find_place(g->created_at);
-  info.created_at = {g->created_at, at.function, at.file, at.line};
+  if (hooks.creation_frame != nullptr) {
+    info.created_at = hooks.creation_frame(g->created_at);
+  } else {
+    const place at = find_place(g->created_at);
+    info.created_at = {g->created_at, at.function, at.file, at.line};
+  }
+  info.stack = thrown_from(g);
   return info;
 }
 
@@ -67,7 +115,9 @@ void print(const char* head, const goroutine* g, const std::exception_ptr& e) no
   append(what, e);
   what << '\n';
   what.write();
-  if (g != nullptr) write_place("  created", g->created_at, g->created_by);
+  if (g == nullptr) return;
+  if (hooks.creation_frame == nullptr || !write_creation(g)) write_place("  created", g->created_at, g->created_by);
+  write_throw_site(g);
 }
 
 [[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e) noexcept {

@@ -2,8 +2,6 @@
 // Exceptions that leave a goroutine, or that nobody collected.
 #pragma once
 
-#include <goro/detail/export.hpp>
-
 #include <exception>
 
 namespace goro::detail {
@@ -16,8 +14,6 @@ void report_uncaught(goroutine* g, std::exception_ptr e) noexcept;
 // For the failure of a scope or the like that nobody collected: blames the calling goroutine.
 void report_uncaught(std::exception_ptr e) noexcept;
 
-// For a failure that ends less than the program, in the calling goroutine: without a handler it is printed, and all
-// goes on. `head` stands in front of "goroutine 7".
-GORO_API void report_survived(const char* head, std::exception_ptr e) noexcept;
+// For a failure that ends less than the program: report_survived of goro/go.hpp.
 
 }  // namespace goro::detail

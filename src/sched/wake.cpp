@@ -9,6 +9,7 @@
 #include "sched/monitor.hpp"
 #include "sched/netpoll.hpp"
 #include "sched/procs.hpp"
+#include "sched/revoke.hpp"
 #include "sched/width.hpp"
 
 #include <algorithm>
@@ -147,6 +148,16 @@ void wake_one_for(processor* p) noexcept {
   const std::uint32_t eager = p->eager.load(std::memory_order_relaxed);
   if (eager == 0 && p->ring.size() < plenty) return;
   if (wake_one() && eager != 0) p->eager.store(eager - 1, std::memory_order_relaxed);
+}
+
+void wake_from_outside() noexcept {
+  if (wake_one() || idle.idle_processors.load(std::memory_order_relaxed) != 0) return;
+  bool one_blocks = false;
+  for (int i = 0, n = processor_count(); i != n && !one_blocks; ++i) {
+    const processor* const p = processor_at(i);
+    one_blocks = (p->owner.load(std::memory_order_relaxed) & 1) != 0 && !is_in_brief_call(*p);
+  }
+  call_monitor(one_blocks ? soon : while_somebody_waits);
 }
 
 void wake_for_timer(std::int64_t when) noexcept {

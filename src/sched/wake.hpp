@@ -84,6 +84,10 @@ inline constexpr std::uint32_t plenty = 16;
 // The same after ready(), which wakes only if p has plenty or is eager.
 void wake_one_for(processor* p) noexcept;
 
+// After a thread without a P put work into the global queue. When all Ps are busy nobody looks there before his
+// goroutine stops, and the monitor may come as seldom as every 10 ms: it is told.
+void wake_from_outside() noexcept;
+
 // For a timer that a plain thread armed: somebody has to sleep only until `when`.
 void wake_for_timer(std::int64_t when) noexcept;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: yes
+// find: 3; proven: 3; deadlock: yes
 // CockroachDB issue 10214 (GoKer, three locks in a ring): the heartbeat queue, the store and the raft group
 // each lock their own mutex and then the next one's.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: -
+// find: 3; proven: 3; deadlock: -
 // CockroachDB issue 1055 (GoKer, wait_group, lock and channels): a stopper waits under its lock for its
 // tasks to end; a task ends by taking the lock; a worker waits for the stop channel that is closed after
 // that.

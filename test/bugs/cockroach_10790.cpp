@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 10790 (GoKer, no partner left): a replica begins commands and waits for those before
 // them; one that leaves because its context is done does not end the channel that its collector still waits
 // on.

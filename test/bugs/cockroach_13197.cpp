@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 13197 (GoKer, context never cancelled): a transaction's goroutine waits until its
 // context is done; the transaction is neither committed nor rolled back, and so nobody cancels.
 #include "bugs/shape.hpp"

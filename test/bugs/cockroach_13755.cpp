@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 13755 (GoKer, rows not closed): the rows of a query have a goroutine that waits for
 // their context; the loop over them ends early and does not close them.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 4; proven: 4 later; deadlock: -
+// find: 4; proven: 4; deadlock: -
 // CockroachDB issue 1462 (GoKer, wait_group, lock and channels): of a local cluster's tasks, one sends to
 // another that has already taken the stop; the stopper waits for all of them, and who started it for the
 // stopper.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // CockroachDB issue 16167 (GoKer, double lock): one lock under two names. A session holds the system
 // configuration through the locker of a cond, an updater comes for the write lock, and the session reads
 // once more.

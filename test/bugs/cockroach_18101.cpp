@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: no
+// find: 2; proven: 2; deadlock: no
 // CockroachDB issue 18101 (GoKer, no partner left): a restore's importer leaves when its context is done;
 // those who split and scatter go on sending to it.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: -
+// find: 2; proven: 2; deadlock: -
 // CockroachDB issue 2448 (GoKer, no partner left): two loops, a multi-raft's state and its store, each send
 // to the other in a select that has no case to receive.
 #include "bugs/shape.hpp"

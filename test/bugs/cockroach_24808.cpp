@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 24808 (GoKer, no partner left): a compactor's channel of capacity 1 has been filled by a
 // suggestion before Start sends the first one itself, and only then starts who would receive.
 #include "bugs/shape.hpp"

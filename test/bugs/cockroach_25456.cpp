@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 25456 (GoKer, no partner left): a consistency check waits until the store drains; the
 // store was stopped without that, so the channel is never closed.
 #include "bugs/shape.hpp"

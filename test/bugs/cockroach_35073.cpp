@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 35073 (GoKer, no partner left): the consumer of a row channel failed when it was
 // started, and did not drain; the 17th row does not fit into the 16 places.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // CockroachDB issue 35931 (GoKer, no partner left): when a flow is cancelled, an error is sent to each of
 // its inputs in turn; the first is full and its reader has not been started.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // CockroachDB issue 3710 (GoKer, read lock taken again): forcing a raft log scan holds the store's read lock
 // and calls what takes it again; the raft loop has come for the write lock in between.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // CockroachDB issue 584 (GoKer, double lock): the bootstrap loop of gossip leaves by break without
 // unlocking, and the function that follows locks the same mutex.
 #include "bugs/shape.hpp"

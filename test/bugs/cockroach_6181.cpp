@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 5; proven: 5 later; deadlock: yes
+// find: 5; proven: 5; deadlock: yes
 // CockroachDB issue 6181 (GoKer, read lock taken again): printing a range cache under its read lock calls a
 // String() that read-locks it once more. Three do so and somebody waits for them in a wait_group; an
 // eviction wants to write.

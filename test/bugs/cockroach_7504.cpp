@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // CockroachDB issue 7504 (GoKer, AB-BA): releasing a table lease locks the lease and then the name cache;
 // looking a table up by name locks the cache and then the lease.
 #include "bugs/shape.hpp"

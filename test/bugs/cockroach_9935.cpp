@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // CockroachDB issue 9935 (GoKer, double lock): a logger's output() holds its mutex when creating the file
 // fails, and calls its own exit function, which locks it to flush.
 #include "bugs/shape.hpp"

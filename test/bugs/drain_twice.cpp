@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // The old idiom of Istio issue 18454 where it sticks in goro and in Go since 1.23 as well: the second of two
 // places that stop a timer and drain it finds it stopped already, and waits for a tick that was taken off.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // etcd issue 10492 (GoKer, double lock): renewing a lease holds the lessor's lock and calls the checkpoint
 // function that was stored there, which locks the lessor.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // etcd issue 5509 (GoKer, double lock): a client's error path returns with the read lock held; close() wants
 // the write lock.
 #include "bugs/shape.hpp"

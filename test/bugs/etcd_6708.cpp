@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // etcd issue 6708 (GoKer, double lock): Sync holds the cluster client's write lock while it asks who leads,
 // and that request takes the read lock of the same client.
 #include "bugs/shape.hpp"

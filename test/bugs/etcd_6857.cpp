@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // etcd issue 6857 (GoKer, no partner left): a raft node is asked for its status after its loop has taken the
 // stop and gone.
 #include "bugs/shape.hpp"

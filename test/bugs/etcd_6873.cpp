@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // etcd issue 6873 (GoKer, lock and channel): stop() waits, with the lock held, for the loop to say that it
 // has ended; the loop has just taken an update and needs the lock to deliver it.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // etcd issue 7443 (GoBench, lock and channel): the balancer notifies its connection of new addresses with
 // the lock held; the connection's loop, which would receive them, asks the balancer first, and needs the
 // lock.

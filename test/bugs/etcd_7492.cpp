@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // etcd issue 7492 (GoKer, lock and channel): assigning a token sends it to the token keeper with the lock
 // held; the keeper is just deleting an old one, for which it needs the lock.
 #include "bugs/shape.hpp"

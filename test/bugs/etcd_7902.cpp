@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: yes later
+// find: 3; proven: 3; deadlock: yes
 // etcd issue 7902 (GoKer, lock and channel): in an election, the follower waits under the shared lock until
 // the leader closes a channel; the leader needs the lock to get there; who started both waits in a
 // wait_group.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // gRPC-Go issue 1275 (GoKer, no partner left): a stream's reader waits for data; closing the stream should
 // have sent it an end, and does not.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // gRPC-Go issue 1353 (GoBench, lock and channel): a round-robin balancer sends address updates under its
 // lock; tear down is on the receiving side and wants the lock before it looks at the channel again.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // gRPC-Go issue 1424 (GoKer, no partner left): dialling waits until a connection is ready; the balancer's
 // watcher ends because its own channel was closed, and does not say that there will be none.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // gRPC-Go issue 1460 (GoKer, lock and channel): the keep-alive goes to sleep until a stream wakes it,
 // without giving the transport's lock back; a new stream needs that lock to wake it.
 #include "bugs/shape.hpp"

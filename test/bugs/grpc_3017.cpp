@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // gRPC-Go issue 3017 (GoKer, missing unlock): one path of removing a connection from the cache does not
 // unlock; the second removal hangs, and so does the function that the first one's timer has called.
 #include "bugs/shape.hpp"

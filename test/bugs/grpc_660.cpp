@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: no
+// find: 2; proven: 2; deadlock: no
 // gRPC-Go issue 660 (GoKer, no partner left): a benchmark's callers send each latency to a collector that
 // has gone when the time was up.
 #include "bugs/shape.hpp"

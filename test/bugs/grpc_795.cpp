@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // gRPC-Go issue 795 (GoKer, missing unlock): stopping a server that has no listeners leaves its mutex
 // locked; the graceful stop that follows hangs.
 #include "bugs/shape.hpp"

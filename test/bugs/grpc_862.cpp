@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // gRPC-Go issue 862 (GoKer, context never cancelled): dialling fails and returns no connection, but the
 // goroutine that resets the transport waits for the context that only closing the connection would have
 // cancelled.

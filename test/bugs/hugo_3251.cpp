@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // Hugo issue 3251 (GoKer, map of mutexes): one goroutine holds the map's lock and waits for an entry's
 // mutex; the entry's holder wants to read the map in order to unlock it.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // Hugo issue 5379 (GoKer, double lock): preparing a page holds its initialisation lock and renders a short
 // code, which asks the page for its content and so comes to the same lock.
 #include "bugs/shape.hpp"

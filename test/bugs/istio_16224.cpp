@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // Istio issue 16224 (GoKer, lock and channel): a test holds its lock while it waits for an event of the
 // config store; the handler that would send it counts under the same lock first.
 #include "bugs/shape.hpp"

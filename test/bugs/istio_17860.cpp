@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Istio issue 17860 (GoKer, no partner left): an agent's process reports its exit on a channel after the
 // agent's run has ended by its context.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: yes later
+// find: 3; proven: 3; deadlock: yes
 // Kubernetes issue 10182 (GoKer, lock and channel): a pod's status is sent to the sync loop under the lock;
 // the loop has taken the one before and wants the lock to delete it; a third wants to set its own.
 #include "bugs/shape.hpp"

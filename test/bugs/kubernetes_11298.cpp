@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: -
+// find: 3; proven: 3; deadlock: -
 // Kubernetes issue 11298 (GoKer, two conds): a scheduler's loop holds its outer lock while it waits in the
 // second cond to be told of a node; the one who would tell needs the outer lock, and a third waits in the
 // first cond for both.

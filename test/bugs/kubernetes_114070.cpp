@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Kubernetes issue 114070: one helper sleeps and then sends that time is up, the other waits for that or for
 // the stop; the stop comes first, so nobody receives. Looked at after the sleep.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 13135 (GoKer, AB-BA through once): a starting cacher holds its lock and, in a once,
 // replaces the watch cache; an event holds the watch cache's lock and calls the cacher's hook, which locks
 // the cacher.

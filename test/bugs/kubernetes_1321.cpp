@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 1321 (GoBench, lock and channel): a broadcaster sends an event to each watcher under its
 // lock; a watcher that stops needs the lock in order to close its channel, and reads no more.
 #include "bugs/shape.hpp"

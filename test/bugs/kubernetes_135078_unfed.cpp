@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // The watcher of Kubernetes PR 135078 without the library's reader: nothing that lives has the two channels,
 // so this one is proven.
 #include "bugs/shape.hpp"

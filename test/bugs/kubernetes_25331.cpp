@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Kubernetes issue 25331 (GoKer, no partner left): a watch's failing reader sends its error although the
 // consumer has cancelled and left.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 26980 (GoKer, lock and channel): an event listener's pop waits for its stop channel with
 // the lock held; who would stop it first adds an event, under the same lock.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 30872 (GoKer, AB-BA): a federated informer delivers under its own lock into a queue with
 // a lock, and the queue's consumer, holding the queue, asks the informer.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Kubernetes issue 38669 (GoKer, no partner left): a cache watcher sends its initial events into a channel
 // of capacity 0; its user has stopped it before reading any.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 4; proven: 4 later; deadlock: yes later
+// find: 4; proven: 4; deadlock: yes
 // Kubernetes issue 58107 (GoKer, read lock held in a wait): a quota worker holds the read lock while it
 // waits in a cond for work; the resync wants the write lock; workers that would bring work pile up behind
 // it.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 62464 (GoKer, read lock taken again): the CPU manager's state answers a query under the
 // read lock by calling two others of its own, each of which read-locks; a removal wants the write lock.
 #include "bugs/shape.hpp"

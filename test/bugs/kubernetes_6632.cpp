@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // Kubernetes issue 6632 (GoKer, lock and channel): writing a frame holds the write lock and reports to the
 // idle monitor through a channel; the monitor has timed out and wants the write lock to close the
 // connection.

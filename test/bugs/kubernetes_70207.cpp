@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: no
+// find: 3; proven: 3; deadlock: no
 // Kubernetes issue 70207: a watch is a chain; the client's writer is gone, so the last stage cannot send,
 // the one before it is full, and the first as well. The server's table has dropped the watch.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Kubernetes issue 70277 (GoKer, no partner left): a poller ticks until its own timeout and ends then
 // without a word; its user waits for a channel that only success closes.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 9; proven: 9 later; deadlock: no
+// find: 9; proven: 9; deadlock: no
 // Kubernetes PR 77434: each event is a goroutine that waits in a cond for its turn to send; the consumer has
 // stopped to read, and the stop is no part of what the cond waits for.
 #include "bugs/shape.hpp"

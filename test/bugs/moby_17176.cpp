@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // Docker issue 17176 (GoKer, missing unlock): cleaning up deleted devices returns early, its lock held, when
 // there are none.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Docker issue 21233 (GoKer, no partner left): a transfer reports its progress to one who has stopped to
 // listen.
 #include "bugs/shape.hpp"

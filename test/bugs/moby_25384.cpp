@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: -
+// find: 1; proven: 1; deadlock: -
 // Docker issue 25384 (GoKer, wait in the loop): a group is to wait for all volumes' plugins, but the wait
 // stands inside the loop that starts them, so the second is never started.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: -
+// find: 2; proven: 2; deadlock: -
 // Docker issue 27782 (GoKer, cond and channel): removing a log waits in a cond until its reader has let go;
 // the reader is sending a line to a client that reads no more.
 #include "bugs/shape.hpp"

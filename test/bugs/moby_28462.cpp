@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes later
+// find: 2; proven: 2; deadlock: yes
 // Docker issue 28462 (GoKer, lock and channel): stopping a container's health checks sends to the monitor
 // under the container's lock; the monitor is handling a result, for which it locks the container.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: no
+// find: 2; proven: 2; deadlock: no
 // Docker issue 30408 (GoKer, wait without a signal): a plugin's users wait in a cond until it is active;
 // activating it fails, which is recorded, and nobody is told.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: no
+// find: 1; proven: 1; deadlock: no
 // Docker issue 33293 (GoBench, no partner left): a container's waiter sends an error, and the function that
 // made the channel has returned on another path without reading it.
 #include "bugs/shape.hpp"

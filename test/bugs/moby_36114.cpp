@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // Docker issue 36114 (GoKer, double lock): hot-adding a virtual disk holds the service machine's lock, and a
 // helper that it calls locks it again.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 2; proven: 2 later; deadlock: yes
+// find: 2; proven: 2; deadlock: yes
 // Docker issue 4951 (GoKer, AB-BA): deleting a device locks the device and then the set; the end of its
 // grace period locks the set and then the device.
 #include "bugs/shape.hpp"

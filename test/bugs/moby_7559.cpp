@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // Docker issue 7559 (GoKer, missing unlock): a UDP proxy's loop locks its table, fails to dial, and
 // continues without unlocking.
 #include "bugs/shape.hpp"

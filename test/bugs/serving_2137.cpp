@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 3; proven: 3 later; deadlock: yes later
+// find: 3; proven: 3; deadlock: yes
 // Knative serving issue 2137 (GoKer, lock and channel): a breaker lets one request in at a time. The first
 // is inside and waits for its lock, which the tester gives back only after the second has been accepted, for
 // which there is no room.

@@ -9,10 +9,11 @@
 //
 //   find      how many leak::find gives; its fixed form leaves none
 //   proven    how many of them leak::proven gives
-//   deadlock  what GORO_DEBUG=deadlock does: yes: it reports; no: it must not; -: not its business, may do either
+//   deadlock  what GORO_DEBUG=deadlock,leak does: yes: it reports; no: it must not; -: not its business, may do either
 //   grows     optional: by how many leak::growth says that some line grew
 //
-// A verdict with "later" is one that should be reached, and is not yet; it must not be exceeded.
+// The program records heap blocks (goro::leak, GORO_DEBUG=leak). Where it cannot, because sanitizers replace the
+// operators, less may be proven and reported, and never more.
 // In the fixed form nothing is reported by any of them, and everything ends by itself.
 //
 // State is held by the goroutines alone (shared_ptr in their closures), so nothing that lives can reach it, unless

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: yes
+// find: 1; proven: 1; deadlock: yes
 // Syncthing issue 4829 (GoKer, double lock): clearing a port mapping holds its write lock and notifies those
 // who listen; what they call reads under the read lock.
 #include "bugs/shape.hpp"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// find: 1; proven: 1 later; deadlock: -
+// find: 1; proven: 1; deadlock: -
 // Syncthing issue 5795 (GoKer, no partner left): a connection's dispatcher calls a handler that closes the
 // connection, and closing waits until the dispatcher has ended.
 #include "bugs/shape.hpp"

@@ -3,10 +3,9 @@
 #include "chan/parked.hpp"
 #include "chan/probe.hpp"
 #include "support/at_procs.hpp"
+#include "support/kernel.hpp"
 
 #include <goro/goro.hpp>
-
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <atomic>
@@ -34,15 +33,6 @@ std::size_t available_bytes() {
     if (word == "MemAvailable:" && meminfo >> kib) return kib * 1024;
   }
   return 0;
-}
-
-// Guards without mappings of their own came with Linux 6.13.
-bool kernel_has_light_guards() {
-  utsname name{};
-  int major = 0;
-  int minor = 0;
-  if (uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
-  return major > 6 || (major == 6 && minor >= 13);
 }
 
 // Older kernels have a budget of guards, far below a million.

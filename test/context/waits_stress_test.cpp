@@ -19,9 +19,9 @@ using goro_test::scaled;
 class WaitsStress : public goro_test::AtProcs {};
 GORO_AT_PROCS(WaitsStress);
 
-// 100,000 over the four values of P, for receive and send together.
+// 100,000 races at each P, of a receive and a send.
 TEST_P(WaitsStress, ReceiveAndSendBesideTheCancelLoseNothing) {
-  const int rounds = scaled(12'500);
+  const int rounds = scaled(100'000);
   goro::async([rounds] {
     int received = 0;
     int sent = 0;

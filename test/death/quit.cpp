@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Programs that get a SIGQUIT, and reports that end the process with a dump. usage: quit WHICH
+#include "death/watched_stderr.hpp"
+
 #include <goro/goro.hpp>
 
 #include <signal.h>
@@ -67,10 +69,11 @@ int main(int count, char** arguments) {
     goro::install_sigquit_dump(goro::sigquit::end);
     goro::install_sigquit_dump(goro::sigquit::go_on);
     start_waiter(c);
-    kill(getpid(), SIGQUIT);
-    std::this_thread::sleep_for(300ms);
-    kill(getpid(), SIGQUIT);
-    std::this_thread::sleep_for(1s);
+    watched_stderr dumps;
+    for (const int n : {1, 2}) {
+      kill(getpid(), SIGQUIT);
+      while (dumps.times("SIGQUIT") != n || dumps.times("wait_quietly") < n) std::this_thread::sleep_for(1ms);
+    }
     c.send(1);
     std::printf("goes on\n");
     return 3;

@@ -85,7 +85,7 @@ TEST(LastWords, AReportIsBounded) {
 TEST(LastWords, AnUncaughtExceptionBringsTheStacks) {
   const auto r = run_program("uncaught");
   EXPECT_EQ(r.signal, SIGABRT) << r.exit_status << r.err;
-  expect_words(r, {"thrower", "the reason", "created at", "\"quiet\" [chan receive", "wait_quietly"});
+  expect_words(r, {"thrower", "the reason", "created at", "thrown by main::{lambda", "\"quiet\" [chan receive", "wait_quietly"});
   EXPECT_LT(r.err.find("the reason"), r.err.find("wait_quietly")) << "the cause comes first";
 }
 

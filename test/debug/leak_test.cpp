@@ -85,8 +85,14 @@ TEST_F(Leak, OneThatStaysIsFoundWithAllThatIsKnown) {
 }
 
 TEST_F(Leak, OnesThatEndInTimeAreNone) {
-  for (int i = 0; i != 200; ++i) goro::go([] { goro::sleep_for(500ms); });
+  const auto leave = goro::make_chan<int>();
+  for (int i = 0; i != 200; ++i)
+    goro::go([leave] {
+      (void)leave.recv();
+      goro::sleep_for(20ms);
+    });
   ASSERT_FALSE(leak::find(at_once).empty());
+  leave.close();
   EXPECT_THAT(leak::find({.timeout = 30s}), IsEmpty());
 }
 

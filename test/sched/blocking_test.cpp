@@ -96,22 +96,25 @@ TEST_F(Blocking, AnyOperationMayBeCalledInside) {
   });
 }
 
+// The call ends when the test has seen another goroutine run: on the only P, or never.
 void while_one_is_in_the_kernel(bool announced) {
   const procs_for_now one(1);
-  std::atomic<bool> asleep{false};
-  std::atomic<bool> back{false};
-  goro::wait_group sleeper;
-  sleeper.go([&] {
-    asleep = true;
-    if (announced)
-      goro::blocking([] { kernel_sleep(500ms); });
-    else
-      kernel_sleep(500ms);
-    back = true;
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  std::atomic<bool> enters{false};
+  goro::wait_group reader;
+  reader.go([&] {
+    char c = 0;
+    const auto read_one = [&] { return ::read(ends[0], &c, 1); };
+    enters = true;
+    EXPECT_EQ(announced ? goro::blocking(read_one) : read_one(), 1);
   });
-  while (!asleep) std::this_thread::yield();
-  on_goroutine([&] { EXPECT_FALSE(back) << "the only P waited for the kernel"; });
-  sleeper.wait();
+  while (!enters) std::this_thread::yield();
+  on_goroutine([] {});
+  EXPECT_EQ(::write(ends[1], "x", 1), 1);
+  reader.wait();
+  ::close(ends[0]);
+  ::close(ends[1]);
 }
 
 TEST_F(Blocking, SC36_TheOnlyPIsTakenFromAnAnnouncedCall) { while_one_is_in_the_kernel(true); }
@@ -120,8 +123,11 @@ TEST_F(Blocking, SC36_TheOnlyPIsTakenFromAnUnannouncedCall) { while_one_is_in_th
 TEST_F(Blocking, SC36_AHandOffIsCounted) {
   const procs_for_now one(1);
   const auto before = goro::detail::counters();
-  while_one_is_in_the_kernel(true);
-  EXPECT_GT(goro::detail::counters().handoffs, before.handoffs);
+  // Once, unless the machine stops the reader for a slice before it blocks: then it counts as a hog.
+  EXPECT_TRUE(eventually([&] {
+    while_one_is_in_the_kernel(true);
+    return goro::detail::counters().handoffs > before.handoffs;
+  }));
 }
 
 TEST_F(Blocking, SC36_APipeReadThatNobodyAnnouncedLetsItsWriterRun) {
@@ -182,9 +188,9 @@ TEST_F(Blocking, SC15_SleepersOfManyLengthsNoticeAStopFlag) {
       });
     }
     on_goroutine([] { goro::sleep_for(10ms); });
+    EXPECT_TRUE(eventually([&] { return calls >= 8; })) << calls;
     stop = true;
     all.wait();
-    EXPECT_GE(calls, 8);
   }
 }
 

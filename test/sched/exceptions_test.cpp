@@ -203,7 +203,7 @@ TEST_F(Exceptions, APlainThreadMayWaitInsideACatchBlock) {
 
 TEST_F(Exceptions, ErrnoIsKeptAcrossAPark) {
   on_goroutine([] {
-    for (int i = 1; i != 20; ++i) {
+    for (int i = 1; i != 6; ++i) {
       write_errno(100 + i);
       ASSERT_TRUE(migrate());
       EXPECT_EQ(read_errno(), 100 + i);

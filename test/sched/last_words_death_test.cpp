@@ -178,16 +178,11 @@ TEST(UncaughtReports, WG06_TheProcessDiesBeforeAWaiterCanExit) {
 class MainReturns : public testing::TestWithParam<const char*> {};
 
 TEST_P(MainReturns, EndsInTimeAndKeepsItsStatus) {
-  using clock = std::chrono::steady_clock;
-  const auto start = clock::now();
   const auto r = run_program("main_returns", {GetParam(), goro_test::under_tsan ? "2000" : "10000"});
-  const auto ms = std::chrono::duration<double, std::milli>(clock::now() - start).count();
-  std::printf("  %.0f ms in all\n", ms);
   EXPECT_EQ(r.exit_status, 7) << "signal " << r.signal << "\n" << r.err;
   EXPECT_EQ(r.out, "atexit ran\n");
   EXPECT_EQ(r.err, "");
   EXPECT_FALSE(r.timed_out);
-  EXPECT_LT(ms, 20'000);
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, MainReturns, testing::Values("main", "run", "exit", "exit-in-goroutine"));

@@ -42,7 +42,7 @@ TEST(ScheduleTrace, WritesALineEachInterval) {
   EXPECT_GE(n, 2);
   EXPECT_EQ(most, 20);
   EXPECT_GE(longest_queues, 10) << r.err;
-  EXPECT_LE(longest_queues, 20);
+  EXPECT_LE(longest_queues, 40);  // one that moves from queue to queue meanwhile may count twice
   EXPECT_THAT(r.out, HasSubstr("goro-schedtrace"));
 }
 

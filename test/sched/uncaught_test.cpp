@@ -52,15 +52,15 @@ class Uncaught : public testing::Test {
 };
 
 TEST_F(Uncaught, AHandlerThatReturnsEndsTheGoroutineAndTheProgramGoesOn) {
-  for (int i = 0; i != 100; ++i) {
+  for (int i = 0; i != 20; ++i) {  // each costs some 30 ms: the report's stack is looked up
     goro::go([] { throw std::runtime_error("escapes"); });
     goro::go([] {
       goro::yield();
       throw 42;
     });
   }
-  EXPECT_TRUE(eventually([] { return handled == 200; })) << handled;
-  EXPECT_EQ(right, 200);
+  EXPECT_TRUE(eventually([] { return handled == 40; })) << handled;
+  EXPECT_EQ(right, 40);
   auto f = goro::async([] { return 1; });
   EXPECT_EQ(f.get(), 1);
 }
@@ -76,7 +76,7 @@ TEST_F(Uncaught, DestructorsRunOnTheWay) {
 }
 
 TEST_F(Uncaught, WG06_TheHandlerHasRunBeforeAWaiterGoesOn) {
-  for (int i = 0; i != 100; ++i) {
+  for (int i = 0; i != 20; ++i) {
     goro::wait_group group;
     group.go([] { throw std::runtime_error("escapes"); });
     group.wait();

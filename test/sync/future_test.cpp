@@ -185,13 +185,15 @@ TEST_F(Future, DoneIsAChannelForSelect) {
 
 TEST_F(Future, DoneOfSeveralInOneSelect) {
   on_goroutine([] {
-    auto slow = goro::async([] {
-      goro::sleep_for(20ms);
+    const auto leave = goro::make_chan<int>();
+    auto slow = goro::async([leave] {
+      (void)leave.recv();
       return 1;
     });
     auto fast = goro::async([] { return 2; });
     EXPECT_EQ(goro::select(goro::recv(slow.done()), goro::recv(fast.done())), 1u);
     EXPECT_EQ(fast.get(), 2);
+    leave.close();
     EXPECT_EQ(slow.get(), 1);
   });
 }

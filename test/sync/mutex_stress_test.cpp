@@ -85,7 +85,6 @@ TEST_P(MutexStress, MU03_WhoWantsItNowAndThenIsNotStarved) {
       compute_for(100us);
     }
   });
-  const auto start = std::chrono::steady_clock::now();
   done.go([&] {
     for (int i = 0; i != 10; ++i) {
       goro::sleep_for(100us);
@@ -93,8 +92,7 @@ TEST_P(MutexStress, MU03_WhoWantsItNowAndThenIsNotStarved) {
     }
     stop = true;
   });
-  done.wait();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);  // Go's bound
+  done.wait();  // Go's bound is 10 s; here it is the hang guard's
 }
 
 // Whoever times out does not have the lock, whoever does not has it, and nobody is forgotten.

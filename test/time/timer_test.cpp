@@ -98,9 +98,10 @@ TEST_F(Timer, TM09_ResetOfAnUnfiredOneIsTrueAndTheOldTimePassesSilently) {
     goro::timer t(20ms);
     const auto start = clock::now();
     EXPECT_TRUE(t.reset(80ms));
-    EXPECT_EQ(t.c().recv_for(40ms).status, goro::op_status::timed_out);
-    EXPECT_TRUE(t.c().recv());
-    EXPECT_GE(clock::now() - start, 80ms);
+    (void)goro::after(40ms).recv();  // the old time passes
+    const auto v = t.c().recv();     // on a machine that is slow it may be there already
+    ASSERT_TRUE(v);
+    EXPECT_GE(*v - start, 80ms);
     EXPECT_FALSE(t.reset(1ms)) << "fired and received";
     EXPECT_TRUE(t.c().recv());
   });
@@ -305,13 +306,14 @@ TEST_F(Timer, TM20_WaitersOnAStoppedTimerLeaveByAnotherChannel) {
 }
 
 TEST_F(Timer, TM23_AValueReceivedLateIsTheTimeOfExpiry) {
+  const auto before = clock::now();
   goro::timer t(10ms);
-  const auto start = clock::now();
-  std::this_thread::sleep_for(500ms);
+  const auto armed = clock::now();
+  std::this_thread::sleep_for(50ms);
   const auto v = t.c().recv();
   ASSERT_TRUE(v);
-  EXPECT_GE(*v, start + 9ms);  // the timer started a moment before `start` was read
-  EXPECT_LT(*v, start + 400ms);
+  EXPECT_GE(*v, before + 10ms);
+  EXPECT_LE(*v, armed + 11ms);  // the limit itself, whoever was late; deadlines are computed up to 2 us late
 }
 
 TEST_F(Timer, OneValueForManyWaiters) {

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+#include "sched/throw_site.hpp"
+
+#include "base/spin_lock.hpp"
+#include "sched/goroutine.hpp"
+
+#include <unwind.h>
+#include <algorithm>
+
+#if defined(__x86_64__)
+asm(R"(
+  .text
+  .p2align 4
+  .globl goro_detail_watched_call
+  .hidden goro_detail_watched_call
+  .hidden goro_detail_leaves
+  .type goro_detail_watched_call, @function
+goro_detail_watched_call:
+  .cfi_startproc
+  .cfi_personality 0x1b, goro_detail_leaves
+  endbr64
+  pushq %rbp
+  .cfi_def_cfa_offset 16
+  .cfi_offset rbp, -16
+  movq %rsp, %rbp
+  .cfi_def_cfa_register rbp
+  movq %rdi, %rax
+  movq %rsi, %rdi
+  call *%rax
+  popq %rbp
+  .cfi_def_cfa rsp, 8
+  ret
+  .cfi_endproc
+  .size goro_detail_watched_call, .-goro_detail_watched_call
+)");
+#elif defined(__aarch64__)
+asm(R"(
+  .text
+  .p2align 4
+  .globl goro_detail_watched_call
+  .hidden goro_detail_watched_call
+  .hidden goro_detail_leaves
+  .type goro_detail_watched_call, %function
+goro_detail_watched_call:
+  .cfi_startproc
+  .cfi_personality 0x1b, goro_detail_leaves
+  hint #34
+  stp x29, x30, [sp, #-16]!
+  .cfi_def_cfa_offset 16
+  .cfi_offset x29, -16
+  .cfi_offset x30, -8
+  mov x29, sp
+  mov x9, x0
+  mov x0, x1
+  blr x9
+  ldp x29, x30, [sp], #16
+  .cfi_def_cfa_offset 0
+  .cfi_restore x29
+  .cfi_restore x30
+  ret
+  .cfi_endproc
+  .size goro_detail_watched_call, .-goro_detail_watched_call
+)");
+#endif
+
+namespace goro::detail {
+
+namespace {
+
+struct site {
+  std::uint64_t goroutine = 0;  // 0: free
+  std::size_t depth = 0;
+  std::uintptr_t pcs[throw_site_depth];
+};
+
+constinit spin_lock lock;
+constinit site sites[8] = {};  // under lock
+constinit std::size_t oldest = 0;
+
+_Unwind_Reason_Code add(_Unwind_Context* frame, void* to) noexcept {
+  site& s = *static_cast<site*>(to);
+  if (s.depth == throw_site_depth) return _URC_END_OF_STACK;
+  if (const std::uintptr_t pc = _Unwind_GetIP(frame); pc != 0) s.pcs[s.depth++] = pc;
+  return _URC_NO_REASON;
+}
+
+void note(std::uint64_t goroutine) noexcept {
+  site now;
+  now.goroutine = goroutine;
+  (void)_Unwind_Backtrace(&add, &now);  // before the lock: it may wait for the loader
+  const spin_guard hold(lock);
+  site* to = std::find_if(std::begin(sites), std::end(sites),
+                          [&](const site& s) { return s.goroutine == goroutine; });
+  if (to == std::end(sites))
+    to = std::find_if(std::begin(sites), std::end(sites), [](const site& s) { return s.goroutine == 0; });
+  if (to == std::end(sites)) to = &sites[oldest++ % std::size(sites)];
+  *to = now;
+}
+
+}  // namespace
+
+std::size_t take_throw_site(std::uint64_t id, std::uintptr_t (&pcs)[throw_site_depth]) noexcept {
+  const spin_guard hold(lock);
+  for (site& s : sites) {
+    if (s.goroutine != id) continue;
+    s.goroutine = 0;
+    std::copy_n(s.pcs, s.depth, pcs);
+    return s.depth;
+  }
+  return 0;
+}
+
+}  // namespace goro::detail
+
+// The personality of goro_detail_watched_call: it has no handler and nothing to clean up. goexit's unwinding is forced,
+// and makes no first pass.
+extern "C" [[gnu::used]] _Unwind_Reason_Code goro_detail_leaves(int, _Unwind_Action pass,
+                                                                _Unwind_Exception_Class, _Unwind_Exception*,
+                                                                _Unwind_Context*) noexcept {
+  if ((pass & _UA_SEARCH_PHASE) != 0)
+    if (const auto* const g = goro::detail::current_goroutine()) goro::detail::note(g->id);
+  return _URC_CONTINUE_UNWIND;
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// Where an exception that leaves a goroutine was thrown.
+//
+// When a handler has it, its stack is gone. But the unwinder makes two passes: it looks for a handler first, frame by
+// frame, and only then unwinds. A frame below the handler of last resort, with a personality routine of our own, is
+// asked in the first pass exactly if nobody else wants the exception, and the whole stack still stands. There the
+// program counters are written down. It costs a call for each goroutine, and nothing for an exception that is caught.
+//
+// They are kept in a few places, since memory may be what is missing; of more than that many goroutines which are
+// unwound at once, the first lose theirs.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace goro::detail {
+
+inline constexpr std::size_t throw_site_depth = 48;
+
+// Calls run(closure). An exception that leaves it is noted for the calling goroutine, on its way out.
+extern "C" void goro_detail_watched_call(void (*run)(void*), void* closure);
+
+// Of the goroutine with this id, once: innermost first, the machinery of throwing included. Returns how many.
+std::size_t take_throw_site(std::uint64_t id, std::uintptr_t (&pcs)[throw_site_depth]) noexcept;
+
+}  // namespace goro::detail

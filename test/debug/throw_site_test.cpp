@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+// The handler of uncaught exceptions is told where they were thrown, although their stacks are gone by then.
+#include "support/at_procs.hpp"
+#include "support/eventually.hpp"
+
+#include <goro/goro.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace {
+
+using goro_test::eventually;
+
+std::atomic<int> handled{0};
+std::atomic<int> without_stack{0};
+std::string functions;  // of the last one; read after `handled`
+
+void note(const goro::goroutine_info& info, std::exception_ptr) {
+  functions.clear();
+  for (const goro::stack_frame& f : info.stack) functions += f.function + '\n';
+  if (info.stack.empty()) ++without_stack;
+  ++handled;
+}
+
+[[gnu::noinline]] void throw_far_in(const char* what) { throw std::runtime_error(what); }
+
+[[gnu::noinline]] void through_a_frame(const char* what) {
+  throw_far_in(what);
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // no tail call
+}
+
+// What a destructor does while the exception is on its way.
+struct busy {
+  ~busy() {
+    try {
+      throw std::logic_error("is caught here");
+    } catch (const std::logic_error&) {
+    }
+    for (int i = 0; i != 3; ++i) goro::yield();
+  }
+};
+
+class ThrowSite : public testing::Test {
+ protected:
+  void SetUp() override {
+    handled = 0;
+    without_stack = 0;
+    old_ = goro::set_uncaught_handler(note);
+  }
+  void TearDown() override { goro::set_uncaught_handler(old_); }
+  goro_test::hang_guard guard_{"ThrowSite"};
+  goro::uncaught_handler old_ = nullptr;
+};
+
+TEST_F(ThrowSite, IsKnownAfterTheStackIsGone) {
+  goro::go([] {
+    const busy b;
+    through_a_frame("escapes");
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << "the innermost first:\n"
+                                                                           << functions;
+  EXPECT_NE(functions.find("through_a_frame"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("__cxa"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("Unwind"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, IsThatOfTheLastThrow) {
+  goro::go([] {
+    try {
+      through_a_frame("for the first time");
+    } catch (const std::runtime_error&) {
+      throw_far_in("once more");
+    }
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_NE(functions.find("throw_far_in"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("through_a_frame"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, ACaughtExceptionLeavesNone) {
+  goro::go([] {
+    try {
+      through_a_frame("caught");
+    } catch (const std::runtime_error&) {
+    }
+    throw 42;
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, GoexitIsNoThrow) {
+  goro::wait_group all;
+  for (int i = 0; i != 100; ++i)
+    all.go([] {
+      const busy b;
+      goro::goexit();
+    });
+  all.wait();
+  EXPECT_EQ(handled, 0);
+}
+
+TEST_F(ThrowSite, ManyOneAfterTheOther) {
+  for (int i = 1; i != 100; ++i) {
+    goro::go([] { through_a_frame("escapes"); });
+    ASSERT_TRUE(eventually([&] { return handled == i; }));
+    ASSERT_NE(functions.find("throw_far_in"), std::string::npos) << i << ": " << functions;
+  }
+  EXPECT_EQ(without_stack, 0);
+}
+
+}  // namespace
