@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstddef>
 #include <thread>
+#include <vector>
 
 #include "test_scale.hpp"
 
@@ -58,4 +61,44 @@ TEST(FenceStress, OneOfTheTwoSidesSeesTheOther) {
   frequent.join();
   EXPECT_EQ(spoilt, 0) << "of " << rounds;
   EXPECT_EQ(count, entered + rounds);
+}
+
+// Dekker's question itself, word after word without a step to keep the two sides together: each runs as fast as it
+// can, and where they meet each may miss the other's store for the time that one takes to leave its core.
+TEST(FenceStress, NeverDoBothSidesMissTheOthersStore) {
+  constexpr std::size_t n = 2'000;
+  struct alignas(64) word {
+    std::atomic<int> value{0};
+  };
+  init_fences();
+  const int batches = scaled(300);
+  long both_missed = 0;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);  // whatever the machine does
+  for (int batch = 0; batch != batches && std::chrono::steady_clock::now() < until; ++batch) {
+    std::vector<word> x(n), y(n);
+    std::vector<int> frequent_saw(n), rare_saw(n);
+    std::atomic<int> here{0};
+    const auto meet = [&here] {
+      ++here;
+      for (int spins = 0; here.load() != 2; ++spins)
+        if (spins > 1'000) std::this_thread::yield();
+    };
+    std::thread frequent([&] {
+      meet();
+      for (std::size_t i = 0; i != n; ++i) {
+        x[i].value.store(1, std::memory_order_relaxed);
+        light_fence();
+        frequent_saw[i] = y[i].value.load(std::memory_order_relaxed);
+      }
+    });
+    meet();
+    for (std::size_t i = 0; i != n; ++i) {
+      y[i].value.store(1, std::memory_order_relaxed);
+      heavy_fence();
+      rare_saw[i] = x[i].value.load(std::memory_order_relaxed);
+    }
+    frequent.join();
+    for (std::size_t i = 0; i != n; ++i) both_missed += frequent_saw[i] == 0 && rare_saw[i] == 0;
+  }
+  EXPECT_EQ(both_missed, 0);
 }

@@ -128,9 +128,8 @@ TEST_F(Exhausted, ALimitOfFileSize) { in_child("FileSizeLimit"); }
 class descriptors_gone {
  public:
   explicit descriptors_gone(int left = 0) {
-    // UBSan looks at a category, and at an exception, when it is first used, and needs a pipe for that.
+    // UBSan looks at a category, or an exception, of a type that it has not seen yet, and needs a pipe for that.
     for (const std::error_category* c : {&std::generic_category(), &std::system_category()}) {
-      EXPECT_EQ(std::error_code(EMFILE, *c), std::errc::too_many_files_open);
       try {
         throw std::system_error(EMFILE, *c);
       } catch (const std::system_error& e) {
