@@ -83,17 +83,28 @@ void wait_for_stack(goroutine* g) noexcept {
   nanosleep(&t, nullptr);
 }
 
+// These two are what TSan must see of machine_loop.
+[[gnu::noinline]] bool take_a_processor(machine* m) noexcept {
+  processor* const p = take_idle_processor();
+  if (p == nullptr) return false;
+  m->p = p;
+  p->owner.store(reinterpret_cast<std::uintptr_t>(m), std::memory_order_release);
+  return true;
+}
+[[gnu::noinline]] void hand_on_the_processor(machine* m) noexcept {
+  processor* const p = m->p;
+  m->p = nullptr;
+  p->owner.store(in_hands, std::memory_order_release);
+  hand_off(p);
+}
+
 GORO_NO_TSAN void machine_loop(machine* m) noexcept {
   for (;;) {
     goroutine* g = m->chosen;
     m->chosen = nullptr;
     if (m->ends_with_goroutine) [[unlikely]] {
       if (g != nullptr) the_global_queue.push(g);
-      if (processor* const p = m->p) {
-        m->p = nullptr;
-        p->owner.store(in_hands, std::memory_order_release);
-        hand_off(p);
-      }
+      if (m->p != nullptr) hand_on_the_processor(m);
       return;
     }
     if (m->p == nullptr) {
@@ -104,10 +115,7 @@ GORO_NO_TSAN void machine_loop(machine* m) noexcept {
       }
       if (m->locked != nullptr) {
         if (!wait_for_locked(m)) return;
-      } else if (processor* const p = take_idle_processor()) {
-        m->p = p;
-        p->owner.store(reinterpret_cast<std::uintptr_t>(m), std::memory_order_release);
-      } else {
+      } else if (!take_a_processor(m)) {
         wake_one();
         if (!sleep_until_given(m)) return;
       }
@@ -116,10 +124,7 @@ GORO_NO_TSAN void machine_loop(machine* m) noexcept {
     if (m->locked != nullptr && (g == nullptr || g != m->locked)) {
       // This thread may run nobody else: the P goes to another M until our goroutine is ready.
       if (g != nullptr) the_global_queue.push(g);
-      processor* const p = m->p;
-      m->p = nullptr;
-      p->owner.store(in_hands, std::memory_order_release);
-      hand_off(p);
+      hand_on_the_processor(m);
       continue;
     }
     if (g == nullptr) g = find_work(m);

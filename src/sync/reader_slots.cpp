@@ -51,15 +51,9 @@ cell& cell_at(slot_ticket t, std::size_t row) noexcept { return table[row].at[co
   return place_now() & (rows_of(t) - 1);
 }
 
-// What a cell of t in use holds, as a rule, if so many readers are inside. Guessed instead of loaded: a load has to wait
-// for the locked instruction before it, and the swap for the load, which made a pair of them 8.5 ns instead of 5.
-slot_ticket usual(slot_ticket t, std::uint64_t readers) noexcept {
-  return generation_of(t) << generation_shift | recent | readers;
-}
-
 // One reader less in this cell, if there is one of ours.
 bool leave_cell(cell& c, slot_ticket t) noexcept {
-  std::uint64_t seen = usual(t, 1);
+  std::uint64_t seen = c.load(std::memory_order_relaxed);
   while (generation_of(seen) == generation_of(t) && (seen & count_mask) != 0) {
     if (c.compare_exchange_weak(seen, seen - 1, std::memory_order_release, std::memory_order_relaxed))  // P1
       return true;
@@ -113,7 +107,7 @@ slot_ticket claim_slots() noexcept {
 
 bool enter_slot(slot_ticket t) noexcept {
   cell& c = cell_at(t, own_row(t));
-  std::uint64_t seen = usual(t, 0);
+  std::uint64_t seen = c.load(std::memory_order_relaxed);
   while (generation_of(seen) == generation_of(t) && (seen & count_mask) != count_mask) {
     if (c.compare_exchange_weak(seen, (seen | recent) + 1, std::memory_order_acquire,  // P2
                                 std::memory_order_relaxed))

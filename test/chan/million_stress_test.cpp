@@ -23,7 +23,7 @@ namespace {
 
 // A sanitizer's shadow multiplies memory, so there the count is a hundredth; thread sanitizer, which has
 // room for about 8,000 fibers, gets less.
-constexpr std::size_t count = under_tsan ? 5'000 : under_sanitizer ? 10'000 : 1'000'000;
+constexpr std::size_t count = under_tsan ? 2'000 : under_sanitizer ? 10'000 : 1'000'000;
 constexpr std::size_t bytes_each = 4'700 * 1'024 / 1'000;  // 4.7 KiB
 
 std::size_t available_bytes() {
