@@ -15,7 +15,7 @@ case "${1:-test}" in
   demo|compare) useful="$useful $network" ;;
   browser) needed="$needed chromium-headless-shell fonts-dejavu-core $network" ;;
   compare-net) needed="$needed wrk nginx-light $network" ;;
-  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb curl nginx-light $network" ;;
+  test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb curl $network" ;;
   clang) needed="$needed libgtest-dev libgmock-dev clang" useful="$useful $network" ;;
   *) echo "goro: install_deps.sh: \"$1\" is not known; say demo, test, browser, compare, compare-net or clang" >&2; exit 2 ;;
 esac
