@@ -74,7 +74,7 @@ class Dump : public testing::Test {
     group_.done();
   }
 
-  goro_test::hang_guard guard_{"Dump"};
+  goro_test::hang_guard guard_{"Dump", 180};  // longer than the waits in here, so that these say what did not come
   goro::chan<int> values_ = goro::make_chan<int>(4);
   goro::wait_group group_;
 };
@@ -186,7 +186,10 @@ TEST_F(Dump, ManyGoroutinesAreDumped) {
   const int n = goro_test::under_tsan ? 5000 : goro_test::scaled(100'000);
   start(n);
   ASSERT_TRUE(eventually(
-      [n] { return parked_count(wait_reason::chan_receive) >= static_cast<std::size_t>(n); }, 60s));
+      [n] { return parked_count(wait_reason::chan_receive) >= static_cast<std::size_t>(n); }, 60s))
+      << parked_count(wait_reason::chan_receive) << " of " << n << " have parked";
+  std::printf("  all have parked\n");
+  std::fflush(stdout);
   const auto begin = std::chrono::steady_clock::now();
   const std::string text = dump();
   const auto took = std::chrono::steady_clock::now() - begin;
