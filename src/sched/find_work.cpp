@@ -25,12 +25,14 @@ constexpr int steal_rounds = 4;
 constexpr std::uint32_t looks_between_polls = 16;  // looks around of a P that is never out of work
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
-// What a row that begins now may have. The one before it was told to stop when its slice was over, but may have gone
-// on for long until its next hand-over; so this one gets half of that. Half: if it were all, each row would outdo the
-// one before by its own last step.
+// The row that runs, or begins, is the next after one that has used up its slice.
 bool follows_a_row(const processor* p) noexcept {
   return p->turns.load(std::memory_order_relaxed) == p->last_row_turn + 1;
 }
+
+// What a row that begins now may have. The one before it was told to stop when its slice was over, but may have gone
+// on for long until its next hand-over; so this one gets half of that. Half: if it were all, each row would outdo the
+// one before by its own last step.
 std::int64_t slice_of_new_row(const processor* p) noexcept {
   return follows_a_row(p) ? std::clamp(p->last_row_took / 2, run_next_slice, longest_slice) : run_next_slice;
 }
