@@ -6,12 +6,12 @@
 //   int look_up(const std::string& k) { const std::shared_lock lock(guard); return table.at(k); }
 //   void store(const std::string& k, int v) { const std::scoped_lock lock(guard); table[k] = v; }
 //
-// Go's sync.RWMutex, and std's SharedTimedMutex: std::unique_lock, shared_lock and scoped_lock take it. A
-// waiting writer stops new readers, and after a writer all waiting readers enter, so neither kind starves;
-// writers come in the order of their calls. Hence a reader must not read-lock again what it holds: with a
-// writer in between, all wait for ever. Not recursive. A lock may be unlocked by another goroutine or thread
-// than the one that took it. Where readers on several processors meet on a lock that nobody writes, each
-// processor counts its readers apart, so that they do not slow each other down.
+// Go's sync.RWMutex, and std's SharedTimedMutex: std::unique_lock, shared_lock and scoped_lock take it. A waiting
+// writer stops new readers, and after a writer all waiting readers enter, so neither kind starves; if no other writer
+// waits, one that runs may be quicker than they, once. Writers come in the order of their calls. Hence a reader must not
+// read-lock again what it holds: with a writer in between, all wait for ever. Not recursive. A lock may be unlocked by
+// another goroutine or thread than the one that took it. Where readers on several CPUs meet on a lock that nobody
+// writes, each CPU counts its readers apart, so that they do not slow each other down.
 // All calls may be made from any goroutine and any thread at the same time.
 // Order: what happened before unlock() or unlock_shared() is visible after the lock() that comes next, what
 // happened before unlock() also after each lock_shared().
@@ -80,7 +80,7 @@ class rw_mutex {
   // already it gives up at once, even if the lock is free.
   [[nodiscard]] std::error_code lock(const context& ctx) { return lock_unless(detail::canceller_of(ctx)); }
 
-  // Gives the lock back: all waiting readers enter, or, if there are none, the first waiting writer.
+  // Gives the lock back: all waiting readers enter (see above), or, if there are none, the first waiting writer.
   //
   // Throws   std::logic_error if it is not locked for writing.
   // Go       RWMutex.Unlock
@@ -158,6 +158,9 @@ class rw_mutex {
   static constexpr std::uint64_t reader = std::uint64_t{1} << 32;
   static constexpr std::uint64_t readers_full = std::uint64_t{1} << 62;
   static constexpr std::uint64_t negative = std::uint64_t{1} << 63;
+  static constexpr std::uint32_t point = 1u << 24;  // in sampled_; below it a place
+  static constexpr std::uint32_t places = point - 1;
+  static constexpr std::uint32_t points_to_claim = 4;
 
   GORO_API void lock_slow();
   GORO_API bool lock_for_ns(std::int64_t d);
@@ -179,7 +182,7 @@ class rw_mutex {
   detail::waiter* first_writer_ = nullptr;
   detail::waiter* last_writer_ = nullptr;
   std::uintptr_t next_drain_ = 0;  // in the list of drains: complement of its address; 0: in no list
-  std::uint32_t sampled_ = 0;      // where a reader came from lately, plus 1; 0: not known
+  std::uint32_t sampled_ = 0;      // where a reader came from lately, and points for changes; 0: not known
   std::uint32_t tag_ = 0;          // whose lock this is for who watches locks
 };
 

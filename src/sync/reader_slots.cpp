@@ -4,10 +4,17 @@
 #include "sched/machine.hpp"
 #include "sched/procs.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
+
+#include <sched.h>
+#if __has_include(<sys/rseq.h>)  // glibc 2.35 and later
+#include <sys/rseq.h>
+#define GORO_HAS_RSEQ
+#endif
 
 namespace goro::detail {
 namespace {
@@ -33,22 +40,60 @@ std::uint64_t generation_of(std::uint64_t cell_or_ticket) noexcept {
   return cell_or_ticket >> generation_shift;
 }
 std::size_t column_of(slot_ticket t) noexcept { return t & 0x3ff; }
-std::size_t rows_of(slot_ticket t) noexcept { return std::size_t{1} << ((t >> 10) & 0x3ff); }
+std::size_t rows_of(slot_ticket t) noexcept { return ((t >> 10) & 0x3ff) + 1; }
 cell& cell_at(slot_ticket t, std::size_t row) noexcept { return table[row].at[column_of(t)]; }
 
-// Where the caller runs.
-[[gnu::always_inline]] inline std::uint32_t place_now() noexcept {
+// Where the calling thread's CPU number stands, from its thread pointer on: a field that the kernel keeps (rseq),
+// known before the first ticket is made. 0: no such field.
+constinit std::atomic<std::ptrdiff_t> cpu_field{0};
+
+std::uint32_t cpu_now(std::ptrdiff_t field) noexcept {
+  std::uint32_t cpu;
+#if defined(__x86_64__)
+  asm volatile("movl %%fs:(%1), %0" : "=r"(cpu) : "r"(field));
+#else
+  const auto* const thread = static_cast<const char*>(__builtin_thread_pointer());
+  cpu = *reinterpret_cast<const volatile std::uint32_t*>(thread + field);
+#endif
+  return cpu;
+}
+
+void find_cpu_field() noexcept {
+#ifdef GORO_HAS_RSEQ
+  constexpr std::ptrdiff_t in_rseq = offsetof(struct rseq, cpu_id);
+  if (__rseq_size == 0 || cpu_field.load(std::memory_order_relaxed) != 0) return;
+  if (static_cast<std::int32_t>(cpu_now(__rseq_offset + in_rseq)) >= 0)
+    cpu_field.store(__rseq_offset + in_rseq, std::memory_order_relaxed);
+#endif
+}
+
+// Where nobody tells the CPU: the P, or of a plain thread something that tells it from others.
+[[gnu::noinline]] std::uint32_t place_without_cpu() noexcept {
   if (const goroutine* const g = current_goroutine()) {
     const processor* const p = g->m->p;  // the thread's own; null if it was taken
     return p != nullptr ? static_cast<std::uint32_t>(p->index) : 0;
   }
-  // The address of errno tells threads apart, and asking for it is a few instructions.
   const std::uint64_t spread = reinterpret_cast<std::uintptr_t>(&errno) * 0x9e37'79b9'7f4a'7c15;
   return static_cast<std::uint32_t>(spread >> 34) | (1u << 30);
 }
 
+[[gnu::always_inline]] inline std::uint32_t place_now() noexcept {
+  const std::ptrdiff_t field = cpu_field.load(std::memory_order_relaxed);
+  return field != 0 ? cpu_now(field) : place_without_cpu();
+}
+
+// Rows for all CPUs that the caller may run on, and all Ps; a power of two.
+std::size_t rows_wanted() noexcept {
+  auto places = static_cast<std::size_t>(std::max(processor_count(), 2));
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return most_rows;
+  for (std::size_t cpu = places; cpu < most_rows; ++cpu)
+    if (CPU_ISSET(cpu, &allowed)) places = cpu + 1;
+  return std::bit_ceil(std::min(places, most_rows));
+}
+
 [[gnu::always_inline]] inline std::size_t own_row(slot_ticket t) noexcept {
-  return place_now() & (rows_of(t) - 1);
+  return place_now() & (rows_of(t) - 1);  // a power of two
 }
 
 // One reader less in this cell, if there is one of ours.
@@ -90,16 +135,18 @@ bool open(slot_ticket t) noexcept {
 
 }  // namespace
 
-std::uint32_t reader_place() noexcept { return place_now(); }
+std::uint32_t reader_place() noexcept {
+  find_cpu_field();
+  return place_now();
+}
 
 slot_ticket claim_slots() noexcept {
-  const auto procs = static_cast<std::size_t>(processor_count());
-  const std::size_t rows = procs >= most_rows ? most_rows : std::bit_ceil(procs < 2 ? std::size_t{2} : procs);
+  find_cpu_field();
+  const std::size_t rows = rows_wanted();
   const std::uint64_t generation = last_generation.fetch_add(1, std::memory_order_relaxed) + 1;
   for (std::size_t i = 0; i != looked_at; ++i) {
     const std::size_t column = next_column.fetch_add(1, std::memory_order_relaxed) % columns;
-    const slot_ticket t =
-        generation << generation_shift | static_cast<std::uint64_t>(std::countr_zero(rows)) << 10 | column;
+    const slot_ticket t = generation << generation_shift | (rows - 1) << 10 | column;
     if (is_idle(t) && open(t)) return t;
   }
   return 0;

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Reader slots: where the readers of a read-mostly rw_mutex are counted, so that those on different Ps write
+// Reader slots: where the readers of a read-mostly rw_mutex are counted, so that those on different CPUs write
 // to different cache lines.
 //
-// A table with a row for each P (P % 16) and 128 columns. A lock that sees readers from several Ps claims a
-// column; a reader then counts itself in that column's cell of its own row. A row is contiguous, so a P that
-// reads many locks touches few lines, and no two Ps touch one.
+// A table with a row for each CPU (CPU % 16) and 128 columns. A lock that sees readers on several CPUs claims a
+// column; a reader then counts itself in that column's cell of its own row. A row is contiguous, so a CPU that
+// reads many locks touches few lines, and no two CPUs touch one. The CPU is the one that the kernel writes into
+// the thread's rseq area, two loads away; where there is none, the P's number stands for it. It is a hint: who
+// is moved to another CPU meanwhile leaves by another row.
 //
 //      cell     | generation: 44 bits | recent: 1 | readers: 19 bits |      0: closed, or never used
-//      ticket   | generation: 44 bits | log2 of the rows: 10 | column: 10 |      what the lock keeps
+//      ticket   | generation: 44 bits | rows - 1: 10 | column: 10 |              what the lock keeps
 //
 // Each claim has a generation of its own, for good. A cell is "open for g" while it holds g; to enter or to
 // leave is one compare-and-swap that finds g there, and to close it is one that takes the count away. So the
@@ -34,8 +36,12 @@
 //
 // Rejected: an entry that names its lock, counted in by fetch_add and checked afterwards: the check needs a
 // full fence between store and load, and undoing meets the closer; a count that may go negative: an unlock too
-// many could not be told. Per-P slots without a locked instruction (an asymmetric fence): goroutines change
-// their P, so a leave in another row would still need one, and each write by a lock's writer some 40 us.
+// many could not be told. A row for each P: a goroutine that has computed for 10 ms loses its P and runs on, so
+// two CPUs write to one row (7 to 15 ns a read and release at P = 2 instead of 4 to 6), and the way to the P's
+// number is four loads, none of which begins before the locked instruction ahead of it has ended. Guessing what
+// the cell holds instead of loading it: not quicker. Per-P slots without a locked instruction (an asymmetric
+// fence): goroutines change their P, so a leave in another row would still need one, and each write by a lock's
+// writer some 40 us.
 // Tests: test/sync/reader_slots_test.cpp, rw_mutex_stress_test.cpp.
 #pragma once
 
@@ -62,7 +68,8 @@ std::uint64_t close_slots(slot_ticket t) noexcept;
 // A moment's picture, cell by cell.
 std::uint64_t readers_in_slots(slot_ticket t) noexcept;
 
-// Where the caller runs, a hint: the number of its P, or of a plain thread something above 2^30.
+// Where the caller runs, a hint: its CPU; or, where the kernel does not tell, the number of its P, or of a plain
+// thread something above 2^30.
 std::uint32_t reader_place() noexcept;
 
 }  // namespace goro::detail

@@ -71,23 +71,27 @@ woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, 
       throw;
     }
   }();
-  waiter self(me);
+  party self(me);
   if (shared ? queue_shared(m, self, counted) : queue_exclusive(m, self)) return woken::event;
   tell_wants(m, how, deadline != never || cancel != nullptr);
   const auto give_up = [&] {
     shared ? give_up_shared(m, self) : give_up_exclusive(m, self);
     tell_gave_up();
   };
-  woken by = woken::nobody;
   try {
-    by = detail::park_waiter(self, shared ? wait_reason::rw_mutex_read : wait_reason::rw_mutex_write, &m,
-                             deadline, cancel);
+    for (;;) {
+      const woken by = detail::park_waiter(self, shared ? wait_reason::rw_mutex_read : wait_reason::rw_mutex_write,
+                                           &m, deadline, cancel);
+      if (by != woken::event) give_up();
+      if (by != woken::event || !shared || self.is_in || enter_shared(m)) return by;
+      self.refused = true;
+      self.unclaim();
+      if (queue_shared(m, self, false)) return woken::event;
+    }
   } catch (...) {
     give_up();
     throw;
   }
-  if (by != woken::event) give_up();
-  return by;
 }
 
 woken rw_mutex::inside::lock(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel) {

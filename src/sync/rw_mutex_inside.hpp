@@ -17,6 +17,12 @@ namespace goro {
 struct rw_mutex::inside {
   using waiter = detail::waiter;
   using woken = detail::woken;
+  // A waiter in one of the lists. The rest is a reader's.
+  struct party : waiter {
+    using waiter::waiter;
+    bool is_in = false;    // set by the event, if it has counted the reader; else the reader is to try for itself
+    bool refused = false;  // has tried in vain: the next event counts it
+  };
   using lock_kind = detail::lock_kind;
 
   // Without waiting. Shared: false means that a writer holds the lock or waits for it; throws if the lock is
@@ -24,7 +30,7 @@ struct rw_mutex::inside {
   static bool enter_shared(rw_mutex& m);
   static bool enter_exclusive(rw_mutex& m) noexcept;
   // Under the lock: in at once (true), or in the list. `counted`: the caller has added itself to the word.
-  static bool queue_shared(rw_mutex& m, waiter& self, bool counted) noexcept;
+  static bool queue_shared(rw_mutex& m, party& self, bool counted) noexcept;
   static bool queue_exclusive(rw_mutex& m, waiter& self) noexcept;
   // After a wait that a timer or a canceller has ended.
   static void give_up_shared(rw_mutex& m, waiter& self) noexcept;
@@ -44,6 +50,7 @@ struct rw_mutex::inside {
   static waiter* next_writer(rw_mutex& m) noexcept;
   static waiter* all_readers(rw_mutex& m, std::uint64_t& counted) noexcept;
   static waiter* hand_over(rw_mutex& m, lock_kind first) noexcept;
+  static waiter* release_readers(rw_mutex& m) noexcept;
   static bool uncount(rw_mutex& m, waiter*& chain, bool surely) noexcept;
   static void begin_drain(rw_mutex& m) noexcept;
   static void end_drain(rw_mutex& m) noexcept;

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "sync/reader_slots.hpp"
 
+#include "support/cpus.hpp"
+
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <set>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -39,12 +42,31 @@ TEST(ReaderSlots, AClosedTicketOpensNothing) {
 }
 
 TEST(ReaderSlots, AFullCellRefuses) {
+  std::thread([] {
+    ASSERT_TRUE(goro_test::stay_on(goro_test::allowed_cpus().front()));  // the CPU's cell
+    const slot_ticket t = claim();
+    for (std::uint32_t i = 0; i != most_slot_readers; ++i) ASSERT_TRUE(enter_slot(t));
+    EXPECT_FALSE(enter_slot(t));
+    EXPECT_TRUE(leave_slot(t));
+    EXPECT_TRUE(enter_slot(t));
+    EXPECT_EQ(close_slots(t), std::uint64_t{most_slot_readers});
+  }).join();
+}
+
+TEST(ReaderSlots, ReadersOnTwoCpusAreInTwoRows) {
+  const std::vector<int> cpus = goro_test::allowed_cpus();
+  if (cpus.size() < 2 || cpus[1] >= 16) GTEST_SKIP() << "needs two of the first CPUs";
   const slot_ticket t = claim();
-  for (std::uint32_t i = 0; i != most_slot_readers; ++i) ASSERT_TRUE(enter_slot(t));
-  EXPECT_FALSE(enter_slot(t));
-  EXPECT_TRUE(leave_slot(t));
-  EXPECT_TRUE(enter_slot(t));
-  EXPECT_EQ(close_slots(t), std::uint64_t{most_slot_readers});
+  std::uint32_t places[2] = {};
+  for (int i = 0; i != 2; ++i)
+    std::thread([&, i] {
+      ASSERT_TRUE(goro_test::stay_on(cpus[static_cast<std::size_t>(i)]));
+      places[i] = reader_place();
+      for (std::uint32_t n = 0; n != most_slot_readers; ++n) ASSERT_TRUE(enter_slot(t));
+      EXPECT_FALSE(enter_slot(t));
+    }).join();
+  EXPECT_NE(places[0], places[1]);
+  EXPECT_EQ(close_slots(t), 2 * std::uint64_t{most_slot_readers});
 }
 
 TEST(ReaderSlots, ColumnsLeftBehindAreTakenAndThoseWithReadersAreNot) {

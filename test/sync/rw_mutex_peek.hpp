@@ -24,7 +24,7 @@ struct rw_mutex_peek {
   // The next reader that is counted in the word claims slots, if there are any to be had.
   static void make_next_reader_claim(rw_mutex& m) {
     const spin_guard guard(lock_of(&m));
-    m.sampled_ = 1u << 31;  // no place has this number
+    m.sampled_ = rw_mutex::points_to_claim * rw_mutex::point + rw_mutex::places;  // no place has this number
     __atomic_fetch_or(&m.word_, rw_mutex::ticks & ~rw_mutex::ticks_full, __ATOMIC_RELAXED);
   }
   static bool has_slots(const rw_mutex& m) { return __atomic_load_n(&m.slots_, __ATOMIC_RELAXED) != 0; }
@@ -35,7 +35,12 @@ struct rw_mutex_peek {
     return (__atomic_load_n(&m.word_, __ATOMIC_RELAXED) & rw_mutex::waiting) != 0;
   }
   // As if so many readers had come since the last one that looked around.
-  static void set_ticks(rw_mutex& m, std::uint64_t n) { __atomic_fetch_or(&m.word_, n, __ATOMIC_RELAXED); }
+  static void set_ticks(rw_mutex& m, std::uint64_t n) {
+    std::uint64_t before = __atomic_load_n(&m.word_, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&m.word_, &before, (before & ~rw_mutex::ticks) | n, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED)) {
+    }
+  }
   static constexpr std::uint64_t most_ticks = rw_mutex::ticks;
   // Threads too, which parked_count does not know.
   static std::size_t waiting_readers(const rw_mutex& m) {
