@@ -15,7 +15,8 @@
 //
 // A site that blocks for long (call_site.hpp) hands its P on at once when work waits, without waiting for the monitor;
 // one that is brief does not even call it. The monitor tells the site when it takes a P, so that it is known before the
-// first call of many at once has come to its end.
+// first call of many at once has come to its end. A site that hands its P on to the last idle M makes the next one, on
+// its own time: threads are made beside the work that waits for them, not before it.
 //
 // An M that comes back without a P takes none from a call that is brief as a rule: that call's M would
 // come back without one a moment later and do the same to the next, and from then on more Ms than CPUs
@@ -58,6 +59,12 @@ bool get_processor(machine* m) noexcept {
   return true;
 }
 
+// After a P was handed on: for the next, if work still waits and every idle M is used up.
+void make_a_spare(const machine* m, const processor* handed_on) noexcept {
+  if (idle.idle_machines.load(std::memory_order_relaxed) != 0 || m->locked != nullptr) return;
+  if (the_global_queue.size() != 0 || handed_on->has_work()) (void)start_machine(nullptr, false);
+}
+
 }  // namespace
 
 constinit call_site call_site::table_[256];
@@ -77,6 +84,7 @@ blocking_section::blocking_section() noexcept : site_(__builtin_return_address(0
       m->p = nullptr;
       p->owner.store(in_hands, std::memory_order_release);
       hand_off(p);
+      make_a_spare(m, p);
       m->leave();
       return;
     }

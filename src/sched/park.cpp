@@ -32,8 +32,15 @@ namespace goro::detail {
 
 namespace {
 
-// Leaves g's stack for whatever comes next, and comes back when g is taken up again. In the runtime.
-GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leaving how) noexcept {
+// The goroutine that g's M turns to without a look around; null: none, or the M's own loop is to decide.
+[[gnu::always_inline]] inline goroutine* pick_after(const machine* m, const goroutine* g) noexcept {
+  return m->p == nullptr || (g->flags.load(std::memory_order_relaxed) & flag_locked) != 0 ? nullptr : m->p->pick();
+}
+
+// Leaves g's stack for `next`, which has been picked, or for whatever comes next; and comes back when g is taken up
+// again. In the runtime. (Picked by the caller, because picking ends in a locked instruction: what is stored before
+// has to be written back first, and what is loaded after it waits.)
+GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leaving how, goroutine* next) noexcept {
   const int saved_errno = *m->thread.error;
   exception_globals saved_exceptions;
   const bool in_exception = m->thread.exceptions->caught != nullptr || m->thread.exceptions->uncaught != 0;
@@ -46,8 +53,6 @@ GORO_NO_TSAN [[gnu::noinline]] void leave_stack(machine* m, goroutine* g, leavin
   stopped_context here;
   here.since = coarse_now();
   g->context = on_this_stack(&here);
-  goroutine* const next =
-      m->p == nullptr || (g->flags.load(std::memory_order_relaxed) & flag_locked) != 0 ? nullptr : m->p->pick();
   if (next != nullptr && (next->flags.load(std::memory_order_relaxed) & slow_flags) == 0 &&
       (next->stack != nullptr || give_stack(m, next))) [[likely]] {
     take_up(m, next);
@@ -95,7 +100,7 @@ void park(task self, wait_reason why, const void* on) noexcept {
   g->why.store(why, std::memory_order_relaxed);
   g->waits_on.store(on, std::memory_order_relaxed);
   g->state.store(goroutine_state::parked, std::memory_order_relaxed);
-  leave_stack(m, g, leaving::parked);
+  leave_stack(m, g, leaving::parked, pick_after(m, g));
   g->m->leave();
 }
 
@@ -184,17 +189,21 @@ void yield_now() noexcept {
   machine* const m = g->m;
   (void)m->enter();
   processor* const p = m->p;
-  // Nobody else is here: then only the look around counts.
-  if (p != nullptr && !p->has_work() && p->poke.load(std::memory_order_relaxed) == 0 && p->rounds_left > 1) {
-    --p->rounds_left;
+  goroutine* const next = pick_after(m, g);
+  // Nobody else is here, and it is not yet time to look around.
+  if (next == nullptr && p != nullptr && p->rounds_left > 1 && !p->has_work() &&
+      p->poke.load(std::memory_order_relaxed) == 0) {
+    if ((g->flags.load(std::memory_order_relaxed) & flag_locked) != 0) --p->rounds_left;  // for others pick() did
     m->leave();
     return;
   }
-  leave_stack(m, g, p == nullptr ? leaving::displaced : leaving::yielded);
+  leave_stack(m, g, p == nullptr ? leaving::displaced : leaving::yielded, next);
   g->m->leave();
 }
 
 // After a hand-shake or a blocking call took the P: g waits for another in the global queue.
-void wait_for_processor(machine* m, goroutine* g) noexcept { leave_stack(m, g, leaving::displaced); }
+void wait_for_processor(machine* m, goroutine* g) noexcept {
+  leave_stack(m, g, leaving::displaced, pick_after(m, g));
+}
 
 }  // namespace goro::detail
