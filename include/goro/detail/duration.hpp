@@ -69,7 +69,8 @@ template <class Rep, class Period>
 std::int64_t deadline_after(const std::chrono::duration<Rep, Period>& d) noexcept {
   const std::int64_t ns = to_ns(d);
   if (ns == never) return never;  // spares the clock
-  return saturating_add(deadline_now(), ns);
+  // deadline_now() is a little late: what is over at once must be so for who asks the clock next.
+  return saturating_add(ns > 0 ? deadline_now() : clock::now().time_since_epoch().count(), ns);
 }
 
 // The deadline, on goro::clock, at which `Clock` will show `at`. A clock other than ours is read once, here:
