@@ -17,10 +17,13 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
+#include <goro/detail/canceller.hpp>
 #include <goro/detail/closure.hpp>
+#include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
 
 namespace goro {
@@ -54,7 +57,47 @@ class once {
     if (is_done()) [[likely]]
       return;
     detail::check_not_empty(f, "once::call");
-    if (!begin()) return;
+    if (begin(detail::never, nullptr) == outcome::first) run(std::forward<F>(f));
+  }
+
+  // The same, but waits for another's f for at most so long, or until then. False: time was up, and it still runs.
+  // f itself, if this is the first call, takes the time that it takes.
+  //
+  // Throws   also std::bad_alloc, if the timer cannot be queued.
+  template <class Rep, class Period, std::invocable F>
+  bool call_for(const std::chrono::duration<Rep, Period>& d, F&& f) {
+    return call_by(detail::deadline_after(d), std::forward<F>(f));
+  }
+  template <class Clock, class Duration, std::invocable F>
+  bool call_until(const std::chrono::time_point<Clock, Duration>& at, F&& f) {
+    return call_by(detail::deadline_at(at), std::forward<F>(f));
+  }
+
+  // The same, but waits for another's f until `ctx` is done. Returns no error: f has run; or why it gave up. If ctx is
+  // done already it gives up at once, and f is not called.
+  template <std::invocable F>
+  [[nodiscard]] std::error_code call(const context& ctx, F&& f) {
+    detail::check_not_empty(f, "once::call");
+    detail::canceller* const by = detail::canceller_of(ctx);
+    const outcome how = begin(detail::never, by);
+    if (how == outcome::gave_up) return reason_of(*by);
+    if (how == outcome::first) run(std::forward<F>(f));
+    return {};
+  }
+
+ private:
+  enum class outcome : std::uint8_t { first, done, gave_up };
+
+  template <class F>
+  bool call_by(std::int64_t deadline, F&& f) {
+    if (is_done()) return true;
+    detail::check_not_empty(f, "once::call_for");
+    const outcome how = begin(deadline, nullptr);
+    if (how == outcome::first) run(std::forward<F>(f));
+    return how != outcome::gave_up;
+  }
+  template <class F>
+  void run(F&& f) {
     struct at_end {  // also on the way out of an exception, or of goexit
       once& of;
       ~at_end() { of.end(); }
@@ -62,13 +105,13 @@ class once {
     std::forward<F>(f)();
   }
 
- private:
   static constexpr std::uint8_t fresh = 0;
   static constexpr std::uint8_t running = 1;
   static constexpr std::uint8_t done = 2;
 
   bool is_done() const noexcept { return __atomic_load_n(&state_, __ATOMIC_ACQUIRE) == done; }  // P1
-  GORO_API bool begin();  // true: the caller is the first. False: f has ended.
+  GORO_API outcome begin(std::int64_t deadline, detail::canceller* by);  // first: the caller is to run f
+  GORO_API static std::error_code reason_of(const detail::canceller& by) noexcept;
   GORO_API void end() noexcept;
 
   std::uint8_t state_ = fresh;    // atomic

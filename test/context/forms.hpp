@@ -5,6 +5,9 @@
 
 #include <goro/goro.hpp>
 
+#include <gtest/gtest.h>
+
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -24,7 +27,6 @@ struct form {
   virtual bool is_kept() const {
     return false;
   }  // whoever takes it leaves it there: a result, a count of zero
-  virtual bool free_wins() const { return false; }  // asked before the context: a predicate
 };
 
 struct form_of {
@@ -127,7 +129,6 @@ struct cond : form {
     changed.notify_one();
   }
   bool is_there() const override { return there != 0; }
-  bool free_wins() const override { return true; }
   goro::mutex m;
   goro::cond<goro::mutex> changed{m};
   int there = 0;
@@ -146,10 +147,35 @@ struct condition_variable : form {
     changed.notify_one();
   }
   bool is_there() const override { return there != 0; }
-  bool free_wins() const override { return true; }
   goro::mutex m;
   goro::condition_variable changed;
   int there = 0;
+};
+
+// Somebody runs the function; who takes waits for its end.
+struct once : form {
+  once() {
+    runner.go([this] { o.call([this] { (void)(started.close(), gate.recv()); }); });
+    (void)started.recv();
+  }
+  ~once() override {
+    grant();
+    runner.wait();
+  }
+  std::error_code take(const goro::context& ctx) override {
+    return o.call(ctx, [] { FAIL() << "the second function of a once is called"; });
+  }
+  void grant() override {
+    if (!granted) gate.close();
+    granted = true;
+  }
+  bool is_there() const override { return o.call_for(std::chrono::seconds(0), [] {}); }
+  bool is_kept() const override { return true; }
+  goro::chan<int> started = goro::make_chan<int>();
+  goro::chan<int> gate = goro::make_chan<int>();
+  mutable goro::once o;
+  goro::wait_group runner;
+  bool granted = false;
 };
 
 struct wait_group : form {
@@ -278,6 +304,7 @@ inline const std::vector<form_of>& all_forms() {
       named<forms::semaphore>("semaphore"),
       named<forms::cond>("cond"),
       named<forms::condition_variable>("condition_variable"),
+      named<forms::once>("once"),
       named<forms::wait_group>("wait_group"),
       named<forms::future>("future"),
       named<forms::singleflight>("singleflight"),

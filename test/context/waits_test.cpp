@@ -8,6 +8,7 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -220,6 +221,19 @@ TEST_F(Waits, SelectHandlersRunWhenTheContextIsDone) {
   cancel();
   look();
   EXPECT_EQ(what, "done");
+}
+
+TEST_F(Waits, AOnceCallsNothingForADoneContext) {
+  goro::once o;
+  const auto [ctx, cancel] = goro::with_cancel(goro::background());
+  cancel();
+  int calls = 0;
+  EXPECT_EQ(o.call(ctx, [&] { ++calls; }), errc::canceled);
+  EXPECT_EQ(calls, 0);
+  EXPECT_FALSE(o.call(goro::background(), [&] { ++calls; }));
+  EXPECT_EQ(calls, 1);
+  EXPECT_EQ(o.call(ctx, [&] { ++calls; }), errc::canceled) << "although it is done";
+  EXPECT_THROW((void)o.call(goro::background(), std::function<void()>()), std::invalid_argument);
 }
 
 }  // namespace

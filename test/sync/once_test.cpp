@@ -10,6 +10,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <functional>
@@ -324,6 +325,37 @@ TEST_F(Once, AFunctionThatCallsItselfFails) {
   EXPECT_THROW(itself(), std::logic_error);
   EXPECT_THROW(itself(), std::logic_error);
   EXPECT_EQ(calls, 1);
+}
+
+TEST_F(Once, WaitingForAnothersFunctionMayBeLimited) {
+  using namespace std::chrono_literals;
+  goro::once o;
+  const auto gate = goro::make_chan<int>();
+  const auto inside = goro::make_chan<int>();
+  goro::wait_group runner;
+  const auto never_called = [] { FAIL() << "called a second time"; };
+  runner.go([&] {
+    EXPECT_TRUE(o.call_for(0s, [&] {  // the first call takes the time that its function takes
+      inside.close();
+      (void)gate.recv();
+    }));
+  });
+  (void)inside.recv();
+  const auto waits = [&] {
+    EXPECT_FALSE(o.call_for(-1s, never_called));
+    EXPECT_FALSE(o.call_for(1ms, never_called));
+    EXPECT_FALSE(o.call_until(std::chrono::system_clock::now() - 1h, never_called));
+  };
+  on_goroutine(waits);
+  std::thread(waits).join();
+  goro::wait_group patient;
+  patient.go([&] { EXPECT_TRUE(o.call_for(1h, never_called)); });
+  patient.go([&] { o.call(never_called); });
+  EXPECT_TRUE(eventually([] { return goro::detail::parked_count(goro::detail::wait_reason::once) == 2; }));
+  gate.close();
+  patient.wait();
+  runner.wait();
+  EXPECT_TRUE(o.call_for(0s, never_called));
 }
 
 }  // namespace
