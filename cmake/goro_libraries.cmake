@@ -6,6 +6,9 @@
 #   net    goro::net    c-ares (names); liburing (files) if it is here
 #   tls    goro::tls    OpenSSL 3, over net
 #   http   goro::http   over net, and tls if it is here; headers of Boost 1.81 (Beast), only for compiling it
+#
+# To leave out what is here: -DGORO_CARES_LIBRARY=OFF, -DGORO_URING_LIBRARY=OFF,
+# -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON, -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON (test/package/without_test.py).
 set(goro_library_rooms leak net tls http)
 set(goro_over_leak "")
 set(goro_over_net "")
@@ -53,9 +56,9 @@ function(goro_find_for room out)
     else()
       list(APPEND missing libboost1.81-dev)
     endif()
-    if(goro_skip_tls)
+    if(goro_skip_tls AND NOT goro_skip_net AND NOT missing)
       message(STATUS "goro: http: without goro::tls, https:// and wss:// are refused")
-    else()
+    elseif(NOT goro_skip_tls)
       set(${out}_DEFINITIONS GORO_HAS_TLS=1 PARENT_SCOPE)
     endif()
   endif()

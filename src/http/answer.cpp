@@ -45,10 +45,14 @@ bool http_connection::is_acceptable() {
     return refuse(400, "the target is not well-formed"), false;
   x.raw_path = parts->path;
   x.raw_query = parts->query;
-  auto path = percent_decoded(x.raw_path);
-  if (!path || path->find('\0') != std::string::npos)
-    return refuse(400, "the path is not well-formed"), false;
-  x.path = std::move(*path);
+  if (x.raw_path.find('%') == std::string_view::npos) {
+    x.path = x.raw_path;
+  } else {
+    auto path = percent_decoded(x.raw_path);
+    if (!path || path->find('\0') != std::string::npos)
+      return refuse(400, "the path is not well-formed"), false;
+    x.path = std::move(*path);
+  }
   if (const auto expect = x.head.fields.get("Expect"); expect && x.head.http_1_1) {
     if (!equal_ignoring_case(*expect, "100-continue"))
       return refuse(417, "what is expected is not known"), false;

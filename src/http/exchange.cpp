@@ -48,7 +48,7 @@ void http_exchange::begin() {
   head.clear();
   raw_path = raw_query = {};
   path.clear();
-  matched.found = nullptr;
+  matched.clear();
   query.clear();
   query_known = expects_continue = false;
   body.clear();
@@ -70,7 +70,7 @@ void http_exchange::recycle() noexcept {
   empty(out);
   empty(path);
   query.clear();
-  matched.values.clear();
+  matched.clear();
   connection = nullptr;
 }
 

@@ -13,26 +13,53 @@ namespace {
 
 using kind = segment::kind;
 
-// The decoded segments of a path; a last slash is an empty one. False: one cannot be decoded, contains a zero, or
-// has a slash in it that would make it climb.
-bool split(std::string_view path, std::vector<std::string>& segments) {
+constexpr std::size_t most_kept = 1024;  // of each, in a route_match that is used again
+
+// Fills m.parts. False: a segment cannot be decoded, contains a zero, or has a slash in it that would make it climb.
+bool split(std::string_view path, route_match& m) {
+  m.clear();
+  // Each segment is decoded once at most, and joined once at most.
+  if (path.find('%') != std::string_view::npos) m.decoded.reserve(2 * path.size());
   for (std::size_t at = 1; at <= path.size();) {
     const std::size_t end = std::min(path.find('/', at), path.size());
     const std::string_view part = path.substr(at, end - at);
     at = end + 1;
     if (part.find('%') == std::string_view::npos) {
-      segments.emplace_back(part);
+      m.parts.push_back(part);
       continue;
     }
-    auto text = percent_decoded(part);
+    const auto text = percent_decoded(part);
     if (!text || text->find('\0') != std::string::npos) return false;
     if (text->find('/') != std::string::npos && !is_clean_path("/" + *text)) return false;
-    segments.push_back(std::move(*text));
+    const std::size_t before = m.decoded.size();
+    m.decoded += *text;
+    m.parts.push_back(std::string_view(m.decoded).substr(before));
   }
   return true;
 }
 
+// The segments from the i-th on, as one.
+std::string_view joined_from(std::size_t i, route_match& m) {
+  const std::string_view first = m.parts[i];
+  const std::string_view last = m.parts.back();
+  if (m.decoded.empty())  // they are of one path, and have its slashes between them
+    return {first.data(), static_cast<std::size_t>(last.data() + last.size() - first.data())};
+  const std::size_t before = m.decoded.size();
+  for (std::size_t k = i; k != m.parts.size(); ++k) m.decoded.append(k == i ? "" : "/").append(m.parts[k]);
+  return std::string_view(m.decoded).substr(before);
+}
+
 }  // namespace
+
+void route_match::clear() noexcept {
+  found = nullptr;
+  exact = false;
+  values.clear();
+  parts.clear();
+  decoded.clear();
+  if (parts.capacity() > most_kept) std::vector<std::string_view>().swap(parts);
+  if (decoded.capacity() > most_kept) std::string().swap(decoded);
+}
 
 void route_tree::insert(pattern what, http::handler h) {
   for (const auto& other : all) {
@@ -79,49 +106,45 @@ const route* route_tree::best_of(const std::vector<const route*>& routes, std::s
   return of("");
 }
 
-// `choose` gives a route of a list, or null to go on. `values` has what names stand for, from the root to here.
+// `choose` gives a route of a list, or null to go on. m.values has what names stand for, from the root to here.
 template <class Choose>
-const route* route_tree::search(const place& from, const segments& path, std::size_t i, segments& values,
-                                const Choose& choose) {
-  if (i == path.size()) return choose(from.here);
-  const bool at_end = path[i].empty() && i + 1 == path.size();
-  const std::size_t depth = values.size();
+const route* route_tree::search(const place& from, std::size_t i, route_match& m, const Choose& choose) {
+  if (i == m.parts.size()) return choose(from.here);
+  const std::string_view part = m.parts[i];
+  const bool at_end = part.empty() && i + 1 == m.parts.size();
+  const std::size_t depth = m.values.size();
   if (at_end) {
     if (const route* r = choose(from.end)) return r;
   } else {
-    if (const auto child = from.literals.find(path[i]); child != from.literals.end())
-      if (const route* r = search(*child->second, path, i + 1, values, choose)) return r;
+    if (const auto child = from.literals.find(part); child != from.literals.end())
+      if (const route* r = search(*child->second, i + 1, m, choose)) return r;
     if (from.one) {
-      values.push_back(path[i]);
-      if (const route* r = search(*from.one, path, i + 1, values, choose)) return r;
-      values.resize(depth);
+      m.values.push_back(part);
+      if (const route* r = search(*from.one, i + 1, m, choose)) return r;
+      m.values.resize(depth);
     }
   }
   if (const route* r = choose(from.rest)) {
-    std::string left;
-    for (std::size_t k = i; k != path.size(); ++k) left.append(k == i ? "" : "/").append(path[k]);
-    values.push_back(std::move(left));
+    m.values.push_back(joined_from(i, m));
     return r;
   }
   return nullptr;
 }
 
 bool route_tree::match(std::string_view method, std::string_view path, route_match& m) const {
-  segments parts;
-  if (!split(path, parts)) return false;
-  m.values.clear();
-  m.found = search(root_, parts, 0, m.values, [&](const auto& list) { return best_of(list, method); });
-  m.exact = m.found != nullptr && (m.found->what.segments.back().is != kind::rest ||
-                                   (m.found->what.segments.size() == parts.size() && parts.back().empty()));
+  if (!split(path, m)) return false;
+  m.found = search(root_, 0, m, [&](const auto& list) { return best_of(list, method); });
+  m.exact =
+      m.found != nullptr && (m.found->what.segments.back().is != kind::rest ||
+                             (m.found->what.segments.size() == m.parts.size() && m.parts.back().empty()));
   return true;
 }
 
 std::string route_tree::allowed(std::string_view path) const {
-  segments parts;
-  segments values;
+  route_match m;
   std::set<std::string_view> methods;
-  if (!split(path, parts)) return {};
-  static_cast<void>(search(root_, parts, 0, values, [&](const auto& list) -> const route* {
+  if (!split(path, m)) return {};
+  static_cast<void>(search(root_, 0, m, [&](const auto& list) -> const route* {
     for (const route* r : list) methods.insert(r->what.method);
     return nullptr;
   }));

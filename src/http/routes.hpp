@@ -32,10 +32,21 @@ struct route {
   http::handler h;
 };
 
+// Used again for one path after the other, so that matching allocates nothing as a rule. The views lead into the path
+// that was matched, or into `decoded`.
 struct route_match {
+  route_match() noexcept = default;
+  route_match(const route_match&) = delete;
+  route_match& operator=(const route_match&) = delete;
+
+  // Keeps the memory, if it is not much.
+  void clear() noexcept;
+
   const route* found = nullptr;
-  bool exact = false;               // no segment of the path fell into a rest, but for an empty last one
-  std::vector<std::string> values;  // what the names of the pattern stand for, in order
+  bool exact = false;                    // no segment of the path fell into a rest, but for an empty last one
+  std::vector<std::string_view> values;  // what the names of the pattern stand for, in order
+  std::vector<std::string_view> parts;   // the segments of the path, decoded; a last slash is an empty one
+  std::string decoded;  // "" if nothing had to be. Has its room before there are views into it
 };
 
 struct route_tree {
@@ -58,12 +69,9 @@ struct route_tree {
     std::vector<const route*> rest;
     std::vector<const route*> end;
   };
-  using segments = std::vector<std::string>;
-
   static const route* best_of(const std::vector<const route*>& routes, std::string_view method) noexcept;
   template <class Choose>
-  static const route* search(const place& from, const segments& path, std::size_t i, segments& values,
-                             const Choose& choose);
+  static const route* search(const place& from, std::size_t i, route_match& m, const Choose& choose);
 
   place root_;
 };

@@ -2,6 +2,8 @@
 // A server's life: a goroutine a listener that accepts, one a connection, one that watches over time limits.
 #include "http/server_core.hpp"
 
+#include "net/errors.hpp"
+
 #include <goro/defer.hpp>
 #include <goro/detail/canceller.hpp>
 #include <goro/go.hpp>
@@ -10,6 +12,7 @@
 
 #include <poll.h>
 #include <algorithm>
+#include <cstdio>
 #include <mutex>
 #include <stdexcept>
 
@@ -49,9 +52,7 @@ struct accept_break : cancel_node {
 
 // The connection was not made, and the listener is none the worse for it.
 bool passes(const std::error_code& ec) noexcept {
-  return ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system ||
-         ec == std::errc::no_buffer_space || ec == std::errc::not_enough_memory ||
-         ec == std::errc::connection_aborted;
+  return is_shortage(ec) || ec == std::errc::connection_aborted;
 }
 
 bool has_queue(const net::listener& l) noexcept {
@@ -107,13 +108,19 @@ void server_core::watch_limits(const recv_chan<std::monostate>& stop) {
 void server_core::accept_all(net::listener& l, const goro::context& ctx) noexcept {
   try {
     accept_break on_stop(l, canceller_of(ctx));
+    bool told = false;
     while (!on_stop.is_done()) {
       std::error_code ec;
       net::conn c = l.accept(ec);
-      if (c)
+      if (c) {
+        told = false;
         start(std::move(c));
-      else if (!passes(ec) && !on_stop.is_done())
+      } else if (is_shortage(ec)) {
+        tell_of_shortage(ec, !told);
+        told = true;
+      } else if (!passes(ec) && !on_stop.is_done()) {
         throw std::system_error(ec, "goro: http::server::serve: accept");
+      }
     }
     on_stop.end();
     draining_.store(true, std::memory_order_seq_cst);  // what comes now is told that it is the last
@@ -122,6 +129,15 @@ void server_core::accept_all(net::listener& l, const goro::context& ctx) noexcep
     fail(std::current_exception());
   }
   l.close();
+}
+
+// The listener has paused already.
+void server_core::tell_of_shortage(const std::error_code& ec, bool first) {
+  if (options.on_accept_error)
+    options.on_accept_error(ec);
+  else if (first)
+    std::fprintf(stderr, "goro: http: no more connections can be accepted for now: %s\n",
+                 ec.message().c_str());
 }
 
 // What the kernel has accepted in our name has been promised an answer.

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <system_error>
 #include <variant>
 #include <vector>
 
@@ -42,6 +43,7 @@ class server_core {
  private:
   void accept_all(net::listener& l, const goro::context& ctx) noexcept;
   void accept_queued(net::listener& l);
+  void tell_of_shortage(const std::error_code& ec, bool first);
   void start(net::conn c);
   void fail(std::exception_ptr why) noexcept;
   void drain(std::int64_t now);

@@ -25,6 +25,7 @@ struct file_core {
     if (!lock.begin_close()) return;
     lock.wait_until_unused();
     if (fd >= 0) ::close(fd);
+    lock.end_close();
   }
 };
 

@@ -17,8 +17,7 @@ conn listener::accept() {
     std::error_code ec;
     conn c = accept(ec);
     if (!ec) return c;
-    // A passing shortage: the acceptor has paused already.
-    if (ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system) continue;
+    if (goro::detail::is_shortage(ec)) continue;  // it passes, and the acceptor has paused already
     throw std::system_error(ec, "goro: listener::accept");
   }
 }

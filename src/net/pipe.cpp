@@ -201,6 +201,7 @@ void pipe_end::close() noexcept {
   poll_.close();
   lock_.wait_until_unused();
   poll_.release();
+  lock_.end_close();
 }
 
 void pipe_end::close_write(std::error_code& ec) {

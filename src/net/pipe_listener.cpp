@@ -47,6 +47,7 @@ class pipe_queue {
     poll.close();
     turns.wait_until_unused();
     poll.release();
+    turns.end_close();
   }
 
   const net::address at;

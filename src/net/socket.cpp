@@ -23,6 +23,7 @@ void socket_handle::close() noexcept {
   ::close(fd_);
   poll_.release();
   __atomic_store_n(&gone_, true, __ATOMIC_RELEASE);
+  lock_.end_close();
 }
 
 namespace {

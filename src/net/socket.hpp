@@ -29,7 +29,7 @@ class socket_handle {
   // Takes over `fd`, non-blocking, closing it if it cannot be registered.
   std::error_code take(int fd) noexcept;
 
-  // Wakes all who are inside, and waits until they have gone. Again: nothing.
+  // Wakes all who are inside, and waits until they have gone. Again: waits until the first has done that.
   void close() noexcept;
 
   int fd() const noexcept { return fd_; }

@@ -64,10 +64,12 @@ class socket_acceptor final : public net::acceptor {
       }
     }));
     if (fd >= 0) {
-      pause_ = 0ns;
-      return socket_stream::make(fd, tcp_, ec);
+      if (auto s = socket_stream::make(fd, tcp_, ec)) {
+        pause_ = 0ns;
+        return s;
+      }
     }
-    if (ec == std::errc::too_many_files_open || ec == std::errc::too_many_files_open_in_system) back_off();
+    if (is_shortage(ec)) back_off();
     return nullptr;
   }
 

@@ -14,7 +14,10 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <unistd.h>
 #include <algorithm>
+#include <cerrno>
+#include <new>
 
 namespace goro::detail {
 
@@ -48,7 +51,12 @@ std::size_t fill(iovec* into, std::span<const std::string_view> pieces, std::siz
 }  // namespace
 
 std::unique_ptr<socket_stream> socket_stream::make(int fd, bool tcp, std::error_code& ec) {
-  std::unique_ptr<socket_stream> s(new socket_stream(tcp));
+  std::unique_ptr<socket_stream> s(new (std::nothrow) socket_stream(tcp));
+  if (s == nullptr) {
+    ::close(fd);
+    ec = system_error_of(ENOMEM);
+    return nullptr;
+  }
   ec = s->socket_.take(fd);
   if (ec) return nullptr;
   return s;

@@ -9,6 +9,9 @@
 //   I3  A turn that is given back goes to the first who waits; it is never free in between, so nobody
 //       overtakes.
 //   I4  closer_ is set only while closed_ is and uses_ is not 0.
+//   I5  others_, those who close as well and wait until it is done, is empty unless closed_ is set and ended_
+//       is not. A close that is called again returns no earlier than the first: to either caller "it is
+//       closed" means that nobody is inside any more.
 // A waiter's node is on its own stack. Who unlinks it, under the lock, makes it ready once, afterwards; from
 // then on the node is not touched: `got` is written before.
 // A use that ends as the last one, while the closer waits, makes the closer ready: what all uses did is
@@ -20,6 +23,7 @@
 #include "sched/park.hpp"
 
 #include <stdexcept>
+#include <utility>
 
 namespace goro::detail {
 
@@ -51,6 +55,16 @@ class word_guard {
   std::uint32_t& word_;
   bool held_ = true;
 };
+
+// Those of a list that is nobody else's any more.
+void ready_all(fd_waiter* w) noexcept {
+  ready_batch batch;
+  while (w != nullptr) {
+    fd_waiter* const next = w->next;  // gone once it runs
+    batch.add(w->who);
+    w = next;
+  }
+}
 
 [[noreturn]] void too_many() {
   throw std::logic_error(
@@ -137,25 +151,42 @@ void fd_lock::unlock(direction d) noexcept {
 }
 
 bool fd_lock::begin_close() noexcept {
-  fd_waiter* all[2];
+  fd_waiter self;
+  fd_waiter* all[2] = {};
+  bool again = false;
   {
     word_guard hold(lock_);
-    if (closed_) return false;
+    if (ended_) return false;
+    again = closed_;
     closed_ = true;
-    for (std::size_t i = 0; i != 2; ++i) {
+    for (std::size_t i = 0; i != 2 && !again; ++i) {
       all[i] = waiting_[i].first;
       waiting_[i] = {};
     }
   }
-  ready_batch batch;
-  for (fd_waiter* w : all) {
-    while (w != nullptr) {
-      fd_waiter* const next = w->next;  // gone once it runs
-      batch.add(w->who);
-      w = next;
+  if (again) {
+    self.who = task::current();  // as in lock
+    {
+      word_guard hold(lock_);
+      if (ended_) return false;
+      self.next = others_;
+      others_ = &self;
     }
+    park(self.who, wait_reason::io_wait, this);
+    return false;
   }
+  for (fd_waiter* const first : all) ready_all(first);
   return true;
+}
+
+void fd_lock::end_close() noexcept {
+  fd_waiter* others;
+  {
+    word_guard hold(lock_);
+    ended_ = true;
+    others = std::exchange(others_, nullptr);
+  }
+  ready_all(others);  // and nothing of the lock after that: it may be gone
 }
 
 void fd_lock::wait_until_unused() noexcept {

@@ -6,7 +6,7 @@
 //                            ├── engine (locked) ─┤
 //      writer ── writing_ ──►┘                    └◄── inner read ◄── reading_
 //
-// Locks, in the order in which they are taken: shaking_; reading_ or writing_; sending_; the engine's. All
+// Locks, in the order in which they are taken: closing_; shaking_; reading_ or writing_; sending_; the engine's. All
 // but the last are goro's mutexes held over waits by whoever's turn it is; none of OpenSSL's own is held
 // then, and its error queue is empty (engine.hpp).
 //
@@ -287,6 +287,7 @@ void tls_stream::close_write(std::error_code& ec) {
 }
 
 void tls_stream::close() noexcept {
+  const std::lock_guard one(closing_);  // a second one does not cut off the first one's close_notify
   if (!closed_.exchange(true, std::memory_order_acq_rel) && shaken_.load(std::memory_order_acquire)) {
     const std::unique_lock turn(sending_, std::try_to_lock);
     if (turn.owns_lock() && !send_error_) {

@@ -62,6 +62,8 @@ class tls_stream final : public net::stream {
   std::atomic<std::int64_t> read_deadline_;
   std::atomic<std::int64_t> write_deadline_;
 
+  mutex closing_;  // held by who closes, to the end
+
   mutex shaking_;  // held while somebody shakes hands
   std::error_code shake_error_;
 

@@ -121,8 +121,9 @@ void router(std::string_view bytes) {
     (void)parse_query(parts->query);
     route_match m;
     if (!tree.match("GET", clean, m) || m.found == nullptr) continue;
-    for (const std::string& value : m.values)
-      promise(("/" + value + "/").find("/../") == std::string::npos, "what a name stands for does not climb");
+    for (const std::string_view value : m.values)
+      promise(("/" + std::string(value) + "/").find("/../") == std::string::npos,
+              "what a name stands for does not climb");
     std::size_t names = 0;
     for (const segment& s : m.found->what.segments)
       names += s.is == segment::kind::one || s.is == segment::kind::rest;

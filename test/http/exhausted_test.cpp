@@ -8,6 +8,7 @@
 #include <goro/net/file.hpp>
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -72,7 +73,11 @@ TEST_F(HttpExhausted, AnUploadToAFullDiskIsRefusedAndTheServerGoesOn) {
 
 // Runs in a process of its own: the limit is the process's.
 TEST(HttpExhaustedChild, DISABLED_DescriptorsRunOut) {
-  web_server web;
+  std::atomic<int> told{0};
+  web_server web({.on_accept_error = [&](std::error_code ec) {
+    EXPECT_EQ(ec, std::errc::too_many_files_open);
+    ++told;
+  }});
   web.server.handle("/", [](auto& w, auto&) { w.write("answer"); });
   web.start();
   const std::string ask = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
@@ -101,7 +106,19 @@ TEST(HttpExhaustedChild, DISABLED_DescriptorsRunOut) {
     EXPECT_NE(kept.send(ask).read_until("answer").find("200"), std::string::npos) << "who is there is served";
     for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken.push_back(fd);
   }
+  // A connection that is waiting there for a descriptor: whoever runs the server hears of it, and it comes through.
+  ::close(taken.back());
+  taken.pop_back();
+  const int outside = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const goro::net::address at(web.at());
+  EXPECT_EQ(::connect(outside, static_cast<const sockaddr*>(at.data()), static_cast<socklen_t>(at.size())),
+            0);
+  EXPECT_TRUE(eventually([&] { return told != 0; }));
   for (const int fd : taken) ::close(fd);
+  EXPECT_EQ(::write(outside, ask.data(), ask.size()), static_cast<ssize_t>(ask.size()));
+  char answer[512];
+  EXPECT_GT(goro::blocking([&] { return ::read(outside, answer, sizeof answer); }), 0);
+  ::close(outside);
   for (int i = 0; i != 4; ++i) waiting.push_back(std::make_unique<raw_client>(web.at()));
   for (auto& c : waiting) EXPECT_NE(c->send(ask).read_until("answer").find("200"), std::string::npos);
 }

@@ -29,7 +29,7 @@ struct routes : route_tree {
     if (!match(method, path, m)) return "?";
     if (m.found == nullptr) return "-";
     std::string text = m.found->what.text;
-    for (const std::string& v : m.values) text += " " + v;
+    for (const std::string_view v : m.values) text.append(" ").append(v);
     return text;
   }
 };

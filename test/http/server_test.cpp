@@ -3,8 +3,13 @@
 #include "fixture.hpp"
 
 #include <atomic>
+#include <memory>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
 
 namespace {
 
@@ -239,6 +244,91 @@ TEST_F(HttpServer, RefusalsHaveTheirStatusAndEndTheConnection) {
     EXPECT_EQ(answer.find("HTTP/1.1 200"), std::string::npos)
         << "what came behind was answered: " << t.request;
   }
+}
+
+// Counts what is sent over a connection.
+class counted final : public goro::net::stream {
+ public:
+  counted(std::unique_ptr<goro::net::stream> inner, std::atomic<int>& sends)
+      : inner_(std::move(inner)), sends_(sends) {}
+  ~counted() override { close(); }
+  std::size_t read(std::span<char> into, std::error_code& ec) override { return inner_->read(into, ec); }
+  std::size_t write(std::string_view what, std::error_code& ec) override {
+    ++sends_;
+    return inner_->write(what, ec);
+  }
+  std::size_t writev(std::span<const std::string_view> pieces, std::error_code& ec) override {
+    ++sends_;
+    return inner_->writev(pieces, ec);
+  }
+  void wait_readable(std::error_code& ec) override { inner_->wait_readable(ec); }
+  void set_read_deadline(std::int64_t when) noexcept override { inner_->set_read_deadline(when); }
+  void set_write_deadline(std::int64_t when) noexcept override { inner_->set_write_deadline(when); }
+  void close() noexcept override { inner_->close(); }
+  void close_write(std::error_code& ec) override { inner_->close_write(ec); }
+  goro::net::address local_address() const override { return inner_->local_address(); }
+  goro::net::address remote_address() const override { return inner_->remote_address(); }
+  int native_handle() const noexcept override { return -1; }
+
+ private:
+  const std::unique_ptr<goro::net::stream> inner_;
+  std::atomic<int>& sends_;
+};
+
+class counting final : public goro::net::acceptor {
+ public:
+  counting(goro::net::listener inner, std::atomic<int>& sends) : inner_(std::move(inner)), sends_(sends) {}
+  ~counting() override { close(); }
+  std::unique_ptr<goro::net::stream> accept(std::error_code& ec) override {
+    goro::net::conn c = inner_.accept(ec);
+    return c ? std::make_unique<counted>(c.release(), sends_) : nullptr;
+  }
+  void set_deadline(std::int64_t when) noexcept override { inner_.get()->set_deadline(when); }
+  void close() noexcept override { inner_.close(); }
+  goro::net::address local_address() const override { return inner_.local_address(); }
+  int native_handle() const noexcept override { return -1; }
+
+ private:
+  goro::net::listener inner_;
+  std::atomic<int>& sends_;
+};
+
+TEST_F(HttpServer, AResponseIsOneSendAndSoAreThoseOfRequestsThatCameTogether) {
+  goro::http::server server;
+  add_routes(server);
+  server.handle("GET /large", [](auto& w, auto&) { w.write(std::string(40'000, 'x')); });
+  std::atomic<int> sends{0};
+  auto [listener, dialer] = goro::net::pipe_listen();
+  auto [ctx, cancel] = goro::with_cancel(goro::background());
+  auto served = goro::async([&, ctx = ctx, l = std::move(listener)]() mutable {
+    server.serve(ctx, goro::net::listener(std::make_unique<counting>(std::move(l), sends)));
+  });
+  {
+    goro::net::conn c = dialer.dial(goro::background());
+    const auto converse = [&](const std::string& text, std::string_view end) {
+      c.write(text);
+      std::string got;
+      char buffer[4096];
+      while (got.size() < end.size() || std::string_view(got).substr(got.size() - end.size()) != end) {
+        const std::size_t n = c.read(buffer);
+        ASSERT_NE(n, 0u);
+        got.append(buffer, n);
+      }
+    };
+    const std::string hello = "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n";
+    converse(hello, "hello");
+    EXPECT_EQ(sends, 1) << "head and body";
+    converse("GET /large HTTP/1.1\r\nHost: a\r\n\r\n", std::string(40'000, 'x'));
+    EXPECT_EQ(sends, 2) << "a body that is not copied behind its head";
+    std::string many;
+    for (int i = 0; i != 20; ++i) many += hello;
+    converse(many + "GET /status/404 HTTP/1.1\r\nHost: a\r\n\r\n", "Content-Length: 0\r\n\r\n");
+    EXPECT_EQ(sends, 3) << "21 answers";
+    converse("GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "not found\n");
+    EXPECT_EQ(sends, 4);
+  }
+  cancel();
+  served.get();
 }
 
 // A limit that is shorter than what the machine stops for now and then cuts off those who did nothing wrong: then

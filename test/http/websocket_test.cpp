@@ -161,6 +161,44 @@ TEST_F(HttpWebsocket, PartsMakeAMessageAndControlsMayStandBetween) {
   EXPECT_EQ(web.code, 1000);
 }
 
+// What a server sends that is not ours: parts with controls between, and then what a client must not take.
+TEST_F(HttpWebsocket, AClientTakesPartsAnswersPingsAndRefusesAMask) {
+  web_server web;
+  std::string from_client;
+  web.server.handle("GET /", [&](auto& w, auto& r) {
+    const std::string key(r.headers().get("Sec-WebSocket-Key").value_or(""));
+    std::string ahead;
+    goro::net::conn c = w.hijack(ahead);
+    c.write(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: " +
+        goro::detail::websocket_accept_key(key) + "\r\n\r\n");
+    c.write("\x01\x02he"s + frame(opcode::ping, "p", nullptr) + "\x00\x01l"s +
+            frame(opcode::pong, "", nullptr) + frame(opcode::continuation, "lo", nullptr));
+    c.write(frame(opcode::text, "masked"));
+    char buffer[256];
+    std::error_code ec;
+    while (const std::size_t n = c.read(buffer, ec)) from_client.append(buffer, n);
+  });
+  web.start();
+  {
+    auto socket = websocket::dial(goro::background(), "ws://" + web.at() + "/");
+    const auto m = socket.read();
+    ASSERT_TRUE(m);
+    EXPECT_EQ(m->data, "hello");
+    EXPECT_EQ(m->type, websocket::kind::text);
+    EXPECT_THROW((void)socket.read(), std::system_error);
+  }
+  web.stop();
+  ASSERT_GE(from_client.size(), 7u + 8u) << "a pong and a close, both masked";
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(from_client[i]); };
+  EXPECT_EQ(byte(0), 0x8a);
+  EXPECT_EQ(byte(1), 0x81);
+  EXPECT_EQ(byte(6) ^ byte(2), 'p');
+  EXPECT_EQ(byte(7), 0x88);
+  EXPECT_EQ((byte(13) ^ byte(9)) << 8 | (byte(14) ^ byte(10)), 1002);
+}
+
 TEST_F(HttpWebsocket, WhatAPeerMustNotSendEndsWithItsCode) {
   const struct {
     const char* what;

@@ -251,7 +251,6 @@ TEST(FdLock, NP15_CountsUsesAndEndsThem) {
   ASSERT_TRUE(lock.lock(goro::detail::direction::write));  // beside the read
   lock.unlock(goro::detail::direction::read);
   ASSERT_TRUE(lock.begin_close());
-  EXPECT_FALSE(lock.begin_close());
   EXPECT_FALSE(lock.use());
   EXPECT_FALSE(lock.lock(goro::detail::direction::read));
   auto gone = goro::async([&lock] { lock.wait_until_unused(); });
@@ -260,6 +259,34 @@ TEST(FdLock, NP15_CountsUsesAndEndsThem) {
   EXPECT_EQ(goro::detail::parked_count(goro::detail::wait_reason::io_wait), 1u);
   lock.unlock(goro::detail::direction::write);
   gone.get();
+  lock.end_close();
+  EXPECT_FALSE(lock.begin_close());
+}
+
+// Who closes what is being closed comes back when it is closed, and no earlier.
+TEST(FdLock, NP15_ASecondCloseWaitsForTheFirst) {
+  goro::detail::fd_lock lock;
+  ASSERT_TRUE(lock.use());
+  std::atomic<bool> closed{false};
+  std::atomic<int> early{0};
+  ASSERT_TRUE(lock.begin_close());
+  goro::scope closers;
+  for (int i = 0; i != 3; ++i)
+    closers.go([&] {
+      EXPECT_FALSE(lock.begin_close());
+      if (!closed) ++early;
+    });
+  ASSERT_TRUE(waiting_for_io(3));
+  closers.go([&] {
+    lock.wait_until_unused();
+    goro::yield();  // nobody is inside, but the descriptor is still open
+    closed = true;
+    lock.end_close();
+  });
+  ASSERT_TRUE(waiting_for_io(4));
+  lock.unuse();
+  closers.wait();
+  EXPECT_EQ(early, 0);
 }
 
 TEST(FdLock, NP15_TooManyUsesAreRefused) {

@@ -146,6 +146,20 @@ TEST_F(Dial, TriesAllAddressesAndKeepsTheFirstError) {
   EXPECT_EQ(dial_code(goro::background(), "dead.test:" + port), std::errc::connection_refused);
 }
 
+// A name of both families: that which answers is found, whichever it is.
+TEST_F(Dial, BothFamiliesOfANameAreTried) {
+  std::error_code ec;
+  net::listener six = net::listen("[::1]:0", {}, ec);
+  if (ec) GTEST_SKIP() << "no IPv6 here: " << ec.message();
+  name_server names(name_server::table{{"both.test", {"::1", "127.0.0.1"}}, {"six.test", {"::1"}}});
+  const std::string port = std::to_string(six.local_address().port());
+  EXPECT_EQ(net::dial(goro::background(), "six.test:" + port).remote_address().host(), "::1");
+  EXPECT_EQ(net::dial(goro::background(), "both.test:" + port).remote_address().host(), "::1");
+  listening four(kind::tcp);
+  const std::string other = std::to_string(four.listener.local_address().port());
+  EXPECT_EQ(net::dial(goro::background(), "both.test:" + other).remote_address().host(), "127.0.0.1");
+}
+
 // The first address never answers; the second one is tried after its head start.
 TEST_F(Dial, DoesNotWaitForAnAddressThatIsSilent) {
   net::listen_options options;

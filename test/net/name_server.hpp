@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A DNS server for A records on the loopback, which look-ups ask while it lives.
+// A DNS server for A and AAAA records on the loopback, which look-ups ask while it lives.
 #pragma once
 
 #include <goro/goro.hpp>
@@ -55,18 +55,24 @@ class name_server {
       at += length + 1;
     }
     const std::size_t end = at + 5;  // the 0, type and class
-    const bool wants_a = query[at + 2] == 1;
+    const int family = query[at + 2] == 1 ? AF_INET : query[at + 2] == 28 ? AF_INET6 : AF_UNSPEC;
     const auto found = names_.find(name);
     std::string out = query.substr(0, 2);
-    const int count = wants_a && found != names_.end() ? static_cast<int>(found->second.size()) : 0;
+    std::vector<std::string> numbers;  // of the family that is asked for
+    if (found != names_.end())
+      for (const std::string& each : found->second)
+        if (family == (each.find(':') == std::string::npos ? AF_INET : AF_INET6)) numbers.push_back(each);
+    const int count = static_cast<int>(numbers.size());
     out += std::string("\x81", 1) + static_cast<char>(found == names_.end() ? 0x83 : 0x80);
     out += std::string("\0\1\0", 3) + static_cast<char>(count) + std::string("\0\0\0\0", 4);
     out += query.substr(12, end - 12);
-    for (int i = 0; i != count; ++i) {
-      in_addr number{};
-      inet_pton(AF_INET, found->second[static_cast<std::size_t>(i)].c_str(), &number);
-      out += std::string("\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4", 12);
-      out.append(reinterpret_cast<const char*>(&number), 4);
+    for (const std::string& each : numbers) {
+      char number[16];
+      inet_pton(family, each.c_str(), number);
+      const std::size_t size = family == AF_INET ? 4 : 16;
+      out += std::string("\xc0\x0c\0", 3) + query[at + 2] + std::string("\0\1\0\0\0\x3c\0", 7);
+      out += static_cast<char>(size);
+      out.append(number, size);
     }
     return out;
   }

@@ -117,6 +117,29 @@ TEST_P(NetStress, NP06_CloseRacesWithReads) {
   }
 }
 
+// Two close the same listener. Whichever comes back first, nobody gets in any more.
+TEST_P(NetStress, NP06_ASecondCloseComesBackNoEarlier) {
+  for (int i = 0, n = scaled(300); i != n; ++i) {
+    const std::string at = unix_name();
+    net::listener l = net::listen(at);
+    goro::scope s;
+    s.go([&l] {
+      std::error_code ec;
+      while (ec != net::errc::closed) (void)l.accept(ec);
+    });
+    if (i % 2 == 0) goro::yield();
+    for (int k = 0; k != 2; ++k)
+      s.go([&l, &at] {
+        l.close();
+        std::error_code ec;
+        (void)net::dial(goro::background(), at, ec);
+        EXPECT_EQ(ec, std::errc::connection_refused);
+      });
+    s.wait();
+    if (HasFailure()) return;
+  }
+}
+
 // A read races with a deadline and with data: whichever wins, nothing is lost.
 TEST_P(NetStress, NP10_DeadlinesMoveWhileDataFlows) {
   for (const kind k : {kind::tcp, kind::memory}) {

@@ -7,7 +7,11 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <memory>
+#include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -254,6 +258,67 @@ TEST_F(TlsStream, TL15_CloseLetsEverybodyOut) {
     both.client.write("x", ec);
     EXPECT_EQ(ec, net::errc::closed);
   });
+}
+
+// A connection whose writes, once it is told so, wait for word.
+class gated final : public net::stream {
+ public:
+  struct gate {
+    std::atomic<bool> shut{false};
+    std::atomic<int> waiting{0};
+    goro::chan<int> word = goro::make_chan<int>();
+  };
+  gated(net::conn inner, gate& g) : inner_(std::move(inner)), gate_(g) {}
+  ~gated() override { close(); }
+  std::size_t read(std::span<char> into, std::error_code& ec) override { return inner_.read(into, ec); }
+  std::size_t write(std::string_view what, std::error_code& ec) override {
+    if (gate_.shut) {
+      ++gate_.waiting;
+      (void)gate_.word.recv();
+    }
+    return inner_.write(what, ec);
+  }
+  void wait_readable(std::error_code& ec) override { inner_.wait_readable(ec); }
+  void set_read_deadline(std::int64_t when) noexcept override { inner_.get()->set_read_deadline(when); }
+  void set_write_deadline(std::int64_t when) noexcept override { inner_.get()->set_write_deadline(when); }
+  void close() noexcept override { inner_.close(); }
+  void close_write(std::error_code& ec) override { inner_.close_write(ec); }
+  net::address local_address() const override { return inner_.local_address(); }
+  net::address remote_address() const override { return inner_.remote_address(); }
+  int native_handle() const noexcept override { return -1; }
+
+ private:
+  net::conn inner_;
+  gate& gate_;
+};
+
+TEST_F(TlsStream, TL15_ASecondCloseDoesNotCutOffTheFirstOnesEnd) {
+  gated::gate gate;
+  auto ends = connection();
+  auto both = made({net::conn(std::make_unique<gated>(std::move(ends.first), gate)), std::move(ends.second)});
+  gate.shut = true;
+  std::atomic<int> closed{0};
+  goro::scope s;
+  s.go([&] {
+    both.client.close();
+    ++closed;
+  });
+  ASSERT_TRUE(eventually([&] { return gate.waiting == 1; }));
+  std::atomic<bool> about{false};
+  s.go([&] {
+    about = true;
+    both.client.close();
+    ++closed;
+  });
+  ASSERT_TRUE(eventually([&] { return about.load(); }));
+  goro::sleep_for(20ms);
+  EXPECT_EQ(closed, 0);
+  gate.shut = false;
+  gate.word.close();
+  s.wait();
+  std::error_code ec;
+  EXPECT_EQ(read_all(both.server, ec), "");
+  EXPECT_FALSE(ec) << ec.message();
 }
 
 TEST_F(TlsStream, TL15_CloseDuringTheHandshake) {

@@ -30,9 +30,11 @@ class fd_lock {
   GORO_API void unlock(direction d) noexcept;
 
   // From now on the calls above fail, and those who wait for a turn go on and fail. True: the caller is the
-  // one who closes: when it has woken those that wait inside a turn, it calls wait_until_unused.
+  // one who closes: when it has woken those that wait inside a turn, it calls wait_until_unused, and when the
+  // descriptor is closed, end_close. False: another one is, or was; it has done all of that by now.
   GORO_API bool begin_close() noexcept;
   GORO_API void wait_until_unused() noexcept;
+  GORO_API void end_close() noexcept;
 
   GORO_API bool is_closed() const noexcept;
 
@@ -45,9 +47,11 @@ class fd_lock {
   mutable std::uint32_t lock_ = 0;  // a spin lock over the rest
   std::uint32_t uses_ = 0;
   bool closed_ = false;
+  bool ended_ = false;
   bool taken_[2] = {};
   queue waiting_[2];
   fd_waiter* closer_ = nullptr;
+  fd_waiter* others_ = nullptr;  // who close, too
 };
 
 // Has the turn, or not: fd_turn turn(lock, direction::read); if (!turn) …

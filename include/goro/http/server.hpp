@@ -25,6 +25,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include <goro/clock.hpp>
 #include <goro/context.hpp>
@@ -134,6 +135,8 @@ class response_writer {
 
 // What is told of an exception that left a handler.
 using error_handler = goro::detail::shared_function<const request&, std::exception_ptr>;
+// What is told of a connection that could not be accepted, in the goroutine that accepts. What it throws ends serve.
+using accept_error_handler = goro::detail::shared_function<std::error_code>;
 
 struct server_options {
   duration header_timeout =
@@ -144,6 +147,9 @@ struct server_options {
   std::size_t max_body = 8u << 20;     // bytes of a body: 413
   duration drain_timeout{};            // after so long of draining, close(); 0: never
   error_handler on_error = {};         // none: the uncaught handler if one is set, or stderr
+  // When descriptors or memory run out. It is tried again, after a pause that grows from 5 ms to a second, and those
+  // who are connected are served meanwhile. None: stderr is told, once each time that it begins.
+  accept_error_handler on_accept_error = {};
 };
 
 class server {

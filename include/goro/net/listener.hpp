@@ -35,8 +35,8 @@ class listener {
   explicit operator bool() const noexcept { return acceptor_ != nullptr; }
 
   // The next connection. One that its peer has aborted meanwhile is passed over. When the process or the
-  // system has no descriptors left, it tries again after 5 ms, then 10, up to a second: the form with a code
-  // reports the error (too_many_files_open) instead of going on, after the pause.
+  // system has no descriptors or no memory left for one, it tries again after 5 ms, then 10, up to a second: the
+  // form with a code reports the error (too_many_files_open as a rule) instead of going on, after the pause.
   //
   // Throws   std::system_error: errc::closed when the listener is closed, deadline_exceeded. With a code:
   //          nothing,

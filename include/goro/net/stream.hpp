@@ -8,7 +8,8 @@
 // The rules for who implements it
 //   read and write of one stream may be called at the same time, and each by several tasks: they take turns.
 //   close may be called at any time, any number of times: whoever is inside another call gets errc::closed,
-//   and when close returns nobody is inside any more. The destructor closes; nobody else is inside by then.
+//   and when close returns, be it the first or not, nobody is inside any more. The destructor closes; nobody
+//   else is inside by then.
 //   A deadline that is over fails each call of its direction, even if it need not wait, until it is moved.
 //   No call throws but std::bad_alloc and, for misuse, std::logic_error.
 #pragma once
