@@ -34,7 +34,9 @@ RUNS = {
     # Debug carries the assertions and the lock ranks: most faults show there first.
     "debug": Run("debug", "all tests, with assertions", EVERYTHING),
     # What is promised in times and bytes is promised of the optimised build.
-    "release": Run("release", "times and memory, optimised", "timing", targets=("test_timing",)),
+    # And core files are those of optimised programs, with lines and without types.
+    "release": Run("release", "times and memory, optimised; gdb", "timing|gdb",
+                   targets=("test_timing", "death_three_parked")),
     "asan": Run("asan", "unit and stress tests under ASan and UBSan", "unit|stress", "0.1",
                 ("test_unit", "test_stress")),
     "tsan": Run("tsan", "unit and stress tests under TSan", "unit|stress", "0.03",
