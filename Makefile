@@ -11,10 +11,10 @@ SECONDS ?= 60
 NINJA = $$(command -v ninja >/dev/null 2>&1 && echo CMAKE_GENERATOR=Ninja)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check clang asan tsan soak fuzz browser bench compare compare-net install clean
+.PHONY: help demo test check clang asan tsan soak tracking fuzz browser bench compare compare-net tracking-cost install clean
 
 help:            ## This list
-	@sed -n 's/^\([a-z]*\): *## */make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -n 's/^\([a-z-]*\): *## */make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo:            ## Build and run the programs of the guide, then checksum FOLDER=/usr/include
 	@tools/install_deps.sh demo
@@ -45,6 +45,10 @@ soak:            ## Stress tests, twenty times as long
 	@tools/install_deps.sh test
 	@env $(NINJA) python3 tools/run_tests.py soak --jobs 1
 
+tracking:        ## All tests with GORO_DEBUG=deadlock,leak: whoever is reported must have been meant
+	@tools/install_deps.sh test
+	@env $(NINJA) python3 tools/run_tests.py tracking --jobs $(JOBS)
+
 fuzz:            ## The parsers of HTTP, WebSocket and URLs under libFuzzer, SECONDS=60 each
 	@tools/install_deps.sh clang
 	@tools/fuzz.sh $(SECONDS)
@@ -63,6 +67,11 @@ compare:         ## The same rows in goro, Go and Boost.Fiber, in turn; a table 
 	@tools/install_deps.sh compare
 	@env $(NINJA) tools/build.sh release bench floor
 	@python3 bench/compare.py $(ARGS)
+
+tracking-cost:   ## What GORO_DEBUG=leak and =deadlock cost: rows with and without, in turn; ratios
+	@tools/install_deps.sh demo
+	@env $(NINJA) tools/build.sh release bench bench_leak
+	@python3 bench/tracking_cost.py $(ARGS)
 
 compare-net:     ## Servers of goro, Go, Boost.Asio and nginx under the same load, in turn
 	@tools/install_deps.sh compare-net

@@ -39,9 +39,10 @@ def main():
         programs.append((f"digest: the checksum of every file under {folder}, against sha256sum",
                          ["digest", "--verify", folder]))
     built = ROOT / "build/release/bin"
-    if not any(built.glob("http_api")):  # those that need goro::http are left out where it is not
-        programs = [(title, command) for title, command in programs if (built / command[0]).exists()]
-        print("goro::http is not built, so its programs are left out: see tools/install_deps.sh", flush=True)
+    # Those that need goro::http or GoogleTest are left out where these are not.
+    if left_out := [command[0] for _, command in programs if not (built / command[0]).exists()]:
+        programs = [(title, command) for title, command in programs if command[0] not in left_out]
+        print(f"what these need is not here: {', '.join(left_out)}: see tools/install_deps.sh", flush=True)
     failed = [title for title, (program, *arguments) in programs
               if not perform(title, [str(built / program), *arguments])]
     took = time.monotonic() - began

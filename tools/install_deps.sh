@@ -12,7 +12,8 @@ needed="g++ cmake python3"
 network="libc-ares-dev liburing-dev libssl-dev libboost1.81-dev"  # goro::net, goro::tls, goro::http
 useful="ninja-build ccache"  # quicker builds; CMake takes them if they are there
 case "${1:-test}" in
-  demo|compare) useful="$useful $network" ;;
+  demo) useful="$useful libgtest-dev $network" ;;  # one program of the guide is a GoogleTest
+  compare) useful="$useful $network" ;;
   browser) needed="$needed chromium-headless-shell fonts-dejavu-core $network" ;;
   compare-net) needed="$needed wrk nginx-light $network" ;;
   test) needed="$needed libgtest-dev libgmock-dev pkg-config" useful="$useful clang catch2 gdb curl $network" ;;

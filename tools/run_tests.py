@@ -4,7 +4,7 @@
 
 usage: run_tests.py [RUN...] [--scale N] [--jobs N] [--only REGEX]
 
-RUN      debug release asan tsan (default: these four), rooms, clang, soak
+RUN      debug release tracked asan tsan (default: these), rooms, clang, soak, tracking
 --scale  GORO_TEST_SCALE instead of each run's own
 --only   only tests whose name matches
 
@@ -20,21 +20,26 @@ import sys
 import time
 import xml.etree.ElementTree as xml
 
+import tracking
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 EVERYTHING = "unit|stress|explore|death|bugs|anomaly|examples|package"
 
 
 class Run:
-    def __init__(self, preset, why, labels="", scale=None, targets=()):
+    def __init__(self, preset, why, labels="", scale=None, targets=(), only=None, tracked=False):
         self.preset, self.why, self.labels, self.scale = preset, why, labels, scale
-        self.targets = targets
+        self.targets, self.only, self.tracked = targets, only, tracked
 
 
+TRACKED = ("test_unit", "test_stress", "goro_examples", "goro_reports", "goro_death_programs")
 RUNS = {
     # Debug carries the assertions and the lock ranks: most faults show there first.
     "debug": Run("debug", "all tests, with assertions", EVERYTHING),
     # What is promised in times and bytes is promised of the optimised build.
-    "release": Run("release", "times and memory, optimised", "timing", targets=("test_timing",)),
+    # And core files are those of optimised programs, with lines and without types.
+    "release": Run("release", "times and memory, optimised; gdb", "timing|gdb",
+                   targets=("test_timing", "death_three_parked")),
     "asan": Run("asan", "unit and stress tests under ASan and UBSan", "unit|stress", "0.1",
                 ("test_unit", "test_stress")),
     "tsan": Run("tsan", "unit and stress tests under TSan", "unit|stress", "0.03",
@@ -44,8 +49,13 @@ RUNS = {
     "clang": Run("clang", "unit, stress and death tests, compiled by Clang", "unit|stress|death",
                  targets=("test_unit", "test_stress", "test_death")),
     "soak": Run("release", "stress tests, twenty times as long", "stress", "20", ("test_stress",)),
+    # With GORO_DEBUG=deadlock,leak and proofs all the time: who is reported must have been meant.
+    "tracked": Run("debug", "some of them with GORO_DEBUG=deadlock,leak", "unit|stress|examples", "0.02",
+                   targets=TRACKED, only=tracking.SOME, tracked=True),
+    "tracking": Run("debug", "all of them with GORO_DEBUG=deadlock,leak",
+                    "unit|stress|explore|anomaly|examples", "0.2", TRACKED, tracked=True),
 }
-DEFAULT = ["debug", "release", "asan", "tsan"]
+DEFAULT = ["debug", "tracked", "release", "asan", "tsan"]
 
 
 class Progress:
@@ -73,7 +83,11 @@ def environment(run, scale):
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
     # By default each process sleeps for a second at its end, and each test is a process of its own.
     env.setdefault("TSAN_OPTIONS", "second_deadlock_stack=1:atexit_sleep_ms=0")
-    return env
+    return tracking.environment(env, run.preset, reports_of(run)) if run.tracked else env
+
+
+def reports_of(run):
+    return ROOT / "build" / run.preset / "reports.txt"
 
 
 def configured(run):
@@ -125,8 +139,10 @@ def ctest(run, options):
                "--parallel", str(options.jobs + (options.jobs > 1)),  # tests wait about as often as they compute
                "--output-on-failure", "--no-tests=ignore",
                "--output-junit", str(report)]
-    if options.only:
-        command += ["--tests-regex", options.only]
+    if options.only or run.only:
+        command += ["--tests-regex", options.only or run.only]
+    if run.tracked:
+        command += ["--exclude-regex", tracking.left_out()]
     progress = Progress()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                errors="replace", env=environment(run, options.scale))
@@ -169,6 +185,15 @@ def perform(run, options):
     else:
         result = 1, [], []  # that it links is the test
     passed, failed, skipped = result
+    if run.tracked:
+        meant, wrong = tracking.judge(reports_of(run))
+        for report in wrong:
+            print(f"not meant, from {report.program} {report.arguments}:\n{report.text}", flush=True)
+            failed.append(f"{run.preset}, tracking: a report that is not meant, from {report.program} "
+                          f"{report.arguments}")
+        for name in tracking.blind(run.preset, environment(run, options.scale), reports_of(run)):
+            failed.append(f"{run.preset}, tracking: no report from {name}, which must be reported")
+        print(f"   {run.preset}: {meant} reports that are meant, {len(wrong)} that are not", flush=True)
     print(f"   {run.preset}: {passed} passed, {len(failed)} failed"
           f"{f', {len(skipped)} skipped' if skipped else ''}"
           f" (build {built - began:.0f} s, run {time.monotonic() - built:.0f} s)", flush=True)

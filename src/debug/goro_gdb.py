@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """gdb looks at goroutines, in a live process or a core file: info goroutines, goroutine ID|all COMMAND, and what
-channels, mutexes and contexts say when they are printed.
+channels, mutexes and contexts say when they are printed, or by their addresses (info chan, info mutex …).
 
 It comes with the library, in the section .debug_gdb_scripts. It writes no register and calls nothing in the
 process: a parked goroutine is shown by an unwinder that claims the innermost frame of the selected thread while a
@@ -51,7 +51,8 @@ class Layout(dict):
                 self[text(name)] = address if address != 0 else value
                 at += 24
         except gdb.error as error:
-            raise gdb.GdbError(f"goro: no goroutines here: {error}")
+            raise gdb.GdbError(f"goro: no goroutines here: {error} If the program was stripped of its symbol table, "
+                               "give gdb the file as it was built: gdb -s BUILT -c CORE")
         if self.get("version") != VERSION:
             raise gdb.GdbError(f"goro: this script is for layout {VERSION}, and the program has "
                                f"{self.get('version')}; use the script that came with its goro")
@@ -102,6 +103,8 @@ class Goroutine:
             out += f", {seconds:.3g} s]" if seconds >= 0.01 else "]"
             if self.waits_on != 0:
                 out += f" on {self.waits_on:#x}"
+            if self.waits_on != 0 and self.layout.word("why", self.why).startswith("chan "):
+                out += f" ({describe_chan(self.waits_on, waiting=False)})"
         elif self.runs():
             out += f" [{self.state}] in LWP {self.tid}"
         else:
@@ -296,80 +299,89 @@ def waiting_on(address):
     return [f"{n} in {word}" for word, n in sorted(counts.items())]
 
 
-class ChanPrinter:
+# What an object at an address says. No types are needed, so it works with -g1 and without debug information.
+
+def describe_chan(at, waiting=True):
+    layout = Layout()
+    field = lambda name, size=8: number(at + layout["chan." + name], size)
+    facts = []
+    if field("hooks") != 0:
+        facts.append("of a timer")
+    else:
+        facts += [f"len {field('length')}", "unbounded" if field("unbounded", 1) else f"cap {field('capacity')}"]
+    if field("closed", 1):
+        facts.append("closed")
+    return ", ".join(facts + (waiting_on(at) if waiting else []))
+
+
+def describe_mutex(at):
+    return ", ".join(["locked" if number(at, 4) & 1 else "free"] + waiting_on(at))  # its one word
+
+
+def describe_rw_mutex(at):
+    word, slots = number(at), number(at + 8)  # in front of all else
+    readers = word >> 32
+    held = "locked for writing" if word >> 28 & 1 else f"{readers} reading" if readers else "free"
+    if slots != 0:
+        held += ", readers counted elsewhere as well"
+    return ", ".join([held] + waiting_on(at))
+
+
+def describe_context(at):
+    layout = Layout()
+    kind = layout.word("context_kind", number(at + layout["context.kind"], 1))
+    breaker = number(at + layout["context.breaker"])
+    if breaker == 0:
+        return f"{kind}, can never be done"
+    status = number(breaker + layout["core.status"], 1)
+    state = {0: "not done", layout["errc.canceled"]: "canceled",
+             layout["errc.deadline_exceeded"]: "deadline exceeded"}.get(status, f"done: errc {status}")
+    children = number(breaker + layout["core.child_count"])
+    return f"{kind}, {state}" + (f", {children} children" if children else "")
+
+
+HANDLES = ("goro::chan", "goro::recv_chan", "goro::send_chan", "goro::context")  # what has the object's address in it
+DESCRIBED = {"chan": describe_chan, "mutex": describe_mutex, "rw_mutex": describe_rw_mutex,
+             "context": describe_context}
+
+
+class Printer:
     def __init__(self, value):
         self.value = value
 
     def to_string(self):
         kind = self.value.type.strip_typedefs().unqualified().name
-        at = pointer_in(self.value)
+        bare = kind.split("<")[0]
+        at = pointer_in(self.value) if bare in HANDLES else int(self.value.address)
         if not at:
             return f"{kind} (nil)"
-        layout = Layout()
-        field = lambda name, size=8: number(at + layout["chan." + name], size)
-        facts = []
-        if field("hooks") != 0:
-            facts.append("of a timer")
-        else:
-            facts += [f"len {field('length')}", "unbounded" if field("unbounded", 1) else f"cap {field('capacity')}"]
-        if field("closed", 1):
-            facts.append("closed")
-        return f"{kind} {at:#x} ({', '.join(facts + waiting_on(at))})"
+        where = f" {at:#x}" if bare in HANDLES else ""
+        return f"{kind}{where} ({DESCRIBED[bare.split('::')[1].replace('recv_', '').replace('send_', '')](at)})"
 
 
-class MutexPrinter:
-    def __init__(self, value):
-        self.value = value
+class InfoObject(gdb.Command):
+    """What a channel, mutex, rw_mutex or context at an address says: info chan ADDRESS, info mutex ADDRESS, ...
+For programs without types (-g1, stripped), where print cannot know what it has. info goroutines shows the addresses of
+what is waited for. A global lock is at its symbol (info mutex &a_lock); a global chan or context is a pointer to what
+it refers to (info chan *(long *)&a_channel)."""
 
-    def to_string(self):
-        at = int(self.value.address)
-        word = int(self.value["word_"])
-        return f"goro::mutex ({', '.join(['locked' if word & 1 else 'free'] + waiting_on(at))})"
+    def __init__(self, kind):
+        super().__init__("info " + kind, gdb.COMMAND_DATA)
+        self.kind = kind
 
-
-class RwMutexPrinter:
-    def __init__(self, value):
-        self.value = value
-
-    def to_string(self):
-        at = int(self.value.address)
-        word = int(self.value["word_"])
-        readers = word >> 32
-        held = "locked for writing" if word >> 28 & 1 else f"{readers} reading" if readers else "free"
-        if int(self.value["slots_"]) != 0:
-            held += ", readers counted elsewhere as well"
-        return f"goro::rw_mutex ({', '.join([held] + waiting_on(at))})"
-
-
-class ContextPrinter:
-    def __init__(self, value):
-        self.value = value
-
-    def to_string(self):
-        at = pointer_in(self.value)
-        if not at:
-            return "goro::context (null)"
-        layout = Layout()
-        kind = layout.word("context_kind", number(at + layout["context.kind"], 1))
-        breaker = number(at + layout["context.breaker"])
-        if breaker == 0:
-            state = "can never be done"
-        else:
-            status = number(breaker + layout["core.status"], 1)
-            state = {0: "not done", layout["errc.canceled"]: "canceled",
-                     layout["errc.deadline_exceeded"]: "deadline exceeded"}.get(status, f"done: errc {status}")
-            children = number(breaker + layout["core.child_count"])
-            if children:
-                state += f", {children} children"
-        return f"goro::context {kind} {at:#x} ({state})"
+    def invoke(self, argument, from_tty):
+        if not argument:
+            raise gdb.GdbError(f"info {self.kind} ADDRESS")
+        try:
+            at = int(gdb.parse_and_eval(f"(unsigned long)({argument})"))
+            print(f"{self.kind} {at:#x} ({DESCRIBED[self.kind](at)})")
+        except gdb.error as error:
+            raise gdb.GdbError(f"info {self.kind}: {error}")
 
 
 def printer_for(value):
-    name = value.type.strip_typedefs().unqualified().name or ""
-    if name.split("<")[0] in ("goro::chan", "goro::recv_chan", "goro::send_chan"):
-        return ChanPrinter(value)
-    return {"goro::mutex": MutexPrinter, "goro::rw_mutex": RwMutexPrinter,
-            "goro::context": ContextPrinter}.get(name, lambda value: None)(value)
+    bare = (value.type.strip_typedefs().unqualified().name or "").split("<")[0]
+    return Printer(value) if bare in HANDLES + ("goro::mutex", "goro::rw_mutex") else None
 
 
 if not any(getattr(printer, "goro", False) for printer in gdb.pretty_printers):
@@ -377,3 +389,5 @@ if not any(getattr(printer, "goro", False) for printer in gdb.pretty_printers):
     gdb.pretty_printers.append(printer_for)
 InfoGoroutines()
 GoroutineCommand()
+for what in DESCRIBED:
+    InfoObject(what)

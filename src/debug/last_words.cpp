@@ -81,6 +81,7 @@ void write_from_a_copy() noexcept {
   }
   kill(copy, SIGKILL);
   (void)waitpid(copy, nullptr, 0);
+  write_piece(nullptr, "goro: the rest could not be written within 10 s: the goroutine was inside malloc, perhaps\n");
 }
 
 void dump_all(last_words_after cause) noexcept {

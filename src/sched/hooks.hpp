@@ -45,7 +45,7 @@ struct scheduler_hooks {
   // The functions and lines of a stack that was noted while an exception was thrown on it (sched/throw_site.hpp), innermost
   // first, without the machinery. Null: nobody can tell.
   void (*stack_of_throw)(const std::uintptr_t* pcs, std::size_t n, std::vector<stack_frame>& out) = nullptr;
-  // The line that called go, remembered from the last time. Null: find_place, which asks anew each time.
+  // The line that called go. Null: find_place, which has one run of addr2line for each.
   stack_frame (*creation_frame)(std::uintptr_t created_at) = nullptr;
   // What breaks waits for a context. Filled by the room that makes contexts, before it makes the first.
   canceller* (*canceller_of)(const context&) noexcept = nullptr;

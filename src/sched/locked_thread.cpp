@@ -50,6 +50,14 @@ void give_to_locked(machine* m, goroutine* g) noexcept {
 }
 
 void end_locked(machine* m, goroutine* g) noexcept {
+  // Without a P nobody else is taken up here: not even the next one on the stack that is hot, which could bind itself
+  // to a thread that is about to end. While m still counts as bound, so that a thread that is made for the P inherits
+  // none of its attributes (start_machine).
+  if (processor* const p = m->p) {
+    m->p = nullptr;
+    p->owner.store(in_hands, std::memory_order_release);
+    hand_off(p);
+  }
   g->extra->locked_to = nullptr;
   m->locked = nullptr;
   m->ends_with_goroutine = true;

@@ -15,7 +15,7 @@ struct machine;
 bool wait_for_locked(machine* m) noexcept;
 // m, with a P, has found g, which is bound to another M: that one gets both.
 void give_to_locked(machine* m, goroutine* g) noexcept;
-// g ends although it is bound: so does its thread.
+// g ends although it is bound: so does its thread, and it runs nobody else before. Gives m's P away.
 void end_locked(machine* m, goroutine* g) noexcept;
 // How many Ms sleep in wait_for_locked: they are not at work (deadlock.cpp).
 int locked_sleepers() noexcept;

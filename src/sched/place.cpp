@@ -11,9 +11,11 @@
 #include <dlfcn.h>
 #include <link.h>
 #include <memory>
+#include <mutex>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <unordered_map>
 
 extern char** environ;  // NOLINT: POSIX's own
 
@@ -99,22 +101,36 @@ place locate(std::uintptr_t pc) {
   return out;
 }
 
+namespace {
+
+// Only tried: who asks in a signal handler may have interrupted one who has it, and asks addr2line anew.
+constinit std::mutex known_lock;
+std::unordered_map<std::uintptr_t, place>& known() {
+  static auto& map = *new std::unordered_map<std::uintptr_t, place>;  // reports may come while the process ends
+  return map;
+}
+
+}  // namespace
+
 place find_place(std::uintptr_t pc) {
+  if (const std::unique_lock hold(known_lock, std::try_to_lock); hold.owns_lock())
+    if (const auto at = known().find(pc); at != known().end()) return at->second;
   place out = locate(pc);
   if (!out.module.empty()) ask_addr2line(out.module.c_str(), out.offset, out);
+  if (const std::unique_lock hold(known_lock, std::try_to_lock); hold.owns_lock()) known().insert_or_assign(pc, out);
   return out;
 }
 
-void write_frame(std::uintptr_t pc) noexcept {
+void write_frame(std::uintptr_t pc, bool plain) noexcept {
   Dl_info info{};
   fatal_text text;
   text << "  " << hex(pc);
   if (dladdr(reinterpret_cast<void*>(pc - 1), &info) != 0) {
     if (info.dli_sname != nullptr) {
-      int status = 0;
-      const std::unique_ptr<char, void (*)(void*)> plain(
-          abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status), &std::free);
-      text << ' ' << (status == 0 && plain != nullptr ? plain.get() : info.dli_sname);
+      int status = -1;
+      const std::unique_ptr<char, void (*)(void*)> readable(
+          plain ? abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status) : nullptr, &std::free);
+      text << ' ' << (status == 0 && readable != nullptr ? readable.get() : info.dli_sname);
     }
     if (info.dli_fname != nullptr)
       text << " in " << info.dli_fname << '+' << hex(pc - reinterpret_cast<std::uintptr_t>(info.dli_fbase));

@@ -23,12 +23,12 @@ place locate(std::uintptr_t pc);
 // looks for.
 bool is_goro_header(const std::string& file) noexcept;
 
-// May allocate, and start a process (addr2line, if it is installed) to learn file and line.
+// May allocate, and start a process (addr2line, if it is installed) to learn file and line: once for each address.
 place find_place(std::uintptr_t pc);
 
-// One frame of a stack: function, module and offset, without a helper program. Async-signal-safe but for the
-// demangler's memory.
-void write_frame(std::uintptr_t pc) noexcept;
+// One frame of a stack: function, module and offset, without a helper program. Async-signal-safe, but for the
+// demangler's memory if names are to be `plain`.
+void write_frame(std::uintptr_t pc, bool plain = true) noexcept;
 
 // "  created by goroutine 7 at function (file:line)" to stderr. For reports that end the process.
 void write_place(const char* what, std::uintptr_t pc, std::uint64_t by) noexcept;

@@ -57,10 +57,19 @@ _Unwind_Reason_Code collect(_Unwind_Context* context, void* argument) {
        << hex(top) << " (" << static_cast<unsigned long>(h->size / 1024)
        << " KiB); use less stack, or raise go_options::stack_size or GORO_STACK_SIZE\n";
   text.write();
-  write_place("  created", g->created_at, g->created_by);
+  // Where there is a dump, a copy of the process writes it, and says there what takes memory to find out: this one may
+  // have been inside malloc.
+  const bool alone = hooks.dump_all == nullptr;
+  if (alone) {
+    write_place("  created", g->created_at, g->created_by);
+  } else {
+    text << "  created at";
+    text.write();
+    write_frame(g->created_at, false);
+  }
   frames f;
   _Unwind_Backtrace(&collect, &f);
-  for (int i = 2; i < f.count; ++i) write_frame(f.pc[i]);
+  for (int i = 2; i < f.count; ++i) write_frame(f.pc[i], alone);
   if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::stack_overflow);
   std::abort();
 }

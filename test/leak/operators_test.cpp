@@ -28,7 +28,8 @@ namespace {
 
 bool records_are_on() {
   const char* const debug = std::getenv("GORO_DEBUG");
-  return debug != nullptr && std::strcmp(debug, "leak") == 0 && !goro_test::under_sanitizer;
+  if (debug == nullptr || goro_test::under_sanitizer) return false;
+  return ("," + std::string(debug) + ",").find(",leak,") != std::string::npos;
 }
 
 // How long the recorded block is that begins there; 0: none. (Nothing may be allocated while it looks.)

@@ -120,6 +120,14 @@ INSTANTIATE_TEST_SUITE_P(Programs, StackOverflow,
                          testing::Values("recursion", "resumed", "large", "unnamed", "alloca", "printf",
                                          "qsort"));
 
+// The heap's lock is held for ever then, so there are no names; but the process says what it can, and ends.
+TEST(StackOverflowInMalloc, IsReportedAndEndsTheProcess) {
+  if (goro_test::under_sanitizer) GTEST_SKIP() << "the sanitizer takes the fault for itself";
+  const auto r = run_program("overflow", {"malloc"});
+  EXPECT_EQ(r.signal, SIGABRT) << "exit status " << r.exit_status << "\n" << r.err;
+  expect_words(r, {"goro: stack overflow in goroutine", "deep-diver", "created at  0x", "malloc in "});
+}
+
 class UncaughtReport : public testing::TestWithParam<const char*> {};
 
 TEST_P(UncaughtReport, SC31_HasNameReasonAndCreation) {

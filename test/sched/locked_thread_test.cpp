@@ -166,6 +166,34 @@ TEST_F(LockedThread, SC20_ATaintedThreadIsNotReusedThroughAHandOff) {
   EXPECT_TRUE(eventually([&] { return !thread_exists(tid); }));
 }
 
+// Where a goroutine ends the next one often begins at once, on the same thread. Not on one that ends with it: there
+// it could bind itself, and would be gone with the thread, and a P with it.
+TEST_F(LockedThread, SC20_NobodyIsTakenUpOnAThreadThatEnds) {
+  struct thread_mark {
+    [[gnu::noinline]] static bool& here() {
+      thread_local bool bound_before = false;
+      asm volatile("" ::: "memory");
+      return bound_before;
+    }
+  };
+  for (const int p : {1, 2, 4}) {
+    const procs_for_now procs(p);
+    std::atomic<int> wrong{0};
+    for (int round = 0; round != 30; ++round) {
+      goro::wait_group all;
+      for (int i = 0; i != 20; ++i)
+        all.go([&] {
+          if (thread_mark::here()) ++wrong;
+          goro::lock_os_thread();
+          thread_mark::here() = true;
+          goro::yield();
+        });
+      all.wait();
+    }
+    EXPECT_EQ(wrong.load(), 0) << "P=" << p;
+  }
+}
+
 TEST_F(LockedThread, SC21_AMainThatLocksFirstKeepsItsThread) {
   const int status = goro::run([] {
     goro::lock_os_thread();
