@@ -24,6 +24,7 @@
 #include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
 #include <goro/detail/lock_watch.hpp>
+#include <goro/detail/throw_site.hpp>
 #include <goro/go.hpp>
 
 namespace goro {
@@ -102,7 +103,7 @@ template <class F, class... Args>
         const auto run = [](std::decay_t<F> own, std::tuple<std::decay_t<Args>...> own_args) {
           std::apply(std::move(own), std::move(own_args));
         };
-        run(std::move(f), std::move(args));
+        noting_throw([&] { run(std::move(f), std::move(args)); });
       } catch (...) {
         escaped(count);
       }
