@@ -3,14 +3,16 @@
 # does without. Each is built if its packages are here, else passed over with a word about what to install.
 #
 #   leak   goro::leak   nothing: apart because it replaces operator new and delete
+#   locks  goro::locks  nothing: apart because it stands in front of the C library's pthread_mutex_lock and others
 #   net    goro::net    c-ares (names); liburing (files) if it is here
 #   tls    goro::tls    OpenSSL 3, over net
 #   http   goro::http   over net, and tls if it is here; headers of Boost 1.81 (Beast), only for compiling it
 #
 # To leave out what is here: -DGORO_CARES_LIBRARY=OFF, -DGORO_URING_LIBRARY=OFF,
 # -DCMAKE_DISABLE_FIND_PACKAGE_OpenSSL=ON, -DCMAKE_DISABLE_FIND_PACKAGE_Boost=ON (test/package/without_test.py).
-set(goro_library_rooms leak net tls http)
+set(goro_library_rooms leak locks net tls http)
 set(goro_over_leak "")
+set(goro_over_locks "")
 set(goro_over_net "")
 set(goro_over_tls net)
 set(goro_over_http net tls)  # of these, what is built
@@ -128,8 +130,10 @@ function(goro_extra_library room)
   goro_library_keeps(goro_${room}_internal ${room})
 endfunction()
 
-# Of leak no program names anything; it is linked for its operators, before the C++ library's are looked at.
+# Of these no program names anything; they are linked for what they replace, before the C++ and the C library are
+# looked at.
 set(goro_keep_leak goro_detail_heap_records)
+set(goro_keep_locks goro_detail_c_locks)
 function(goro_library_keeps target room)
   if(DEFINED goro_keep_${room})
     target_link_options(${target} INTERFACE LINKER:-u,${goro_keep_${room}})

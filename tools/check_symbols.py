@@ -11,8 +11,9 @@ import re
 import subprocess
 import sys
 
-# Operators new and delete are the C++ library's, which every room may need, though room leak has some as well.
-REPLACED = re.compile(r"_Z(nw|na|dl|da)[a-zA-Z0-9_]*$")
+# Operators new and delete are the C++ library's, and locks the C library's, which every room may need, though rooms
+# leak and locks have some as well.
+REPLACED = re.compile(r"(_Z(nw|na|dl|da)[a-zA-Z0-9_]*|pthread_(mutex|rwlock|cond)_[a-z]+)$")
 
 
 def floors(root):

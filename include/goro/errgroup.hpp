@@ -34,6 +34,7 @@
 #include <goro/context.hpp>
 #include <goro/detail/closure.hpp>
 #include <goro/detail/export.hpp>
+#include <goro/detail/throw_site.hpp>
 #include <goro/go.hpp>
 
 namespace goro {
@@ -67,12 +68,14 @@ template <class F>
       } const active_until_here{group};
       try {
         const auto run = [](std::decay_t<F> own) { return std::move(own)(); };
-        if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>>>) {
-          run(std::move(f));
-        } else {
-          const std::error_code failure = run(std::move(f));
-          if (failure) fail_errgroup(group, failure);
-        }
+        noting_throw([&] {
+          if constexpr (std::is_void_v<std::invoke_result_t<std::decay_t<F>>>) {
+            run(std::move(f));
+          } else {
+            const std::error_code failure = run(std::move(f));
+            if (failure) fail_errgroup(group, failure);
+          }
+        });
       } catch (...) {
         escape_into_errgroup(group);
       }

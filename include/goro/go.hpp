@@ -29,6 +29,7 @@
 
 #include <goro/detail/closure.hpp>
 #include <goro/detail/export.hpp>
+#include <goro/detail/throw_site.hpp>
 
 namespace goro {
 
@@ -113,8 +114,8 @@ GORO_API uncaught_handler set_uncaught_handler(uncaught_handler handler) noexcep
 
 namespace detail {
 // For a failure that ends less than the program, in the calling goroutine: without a handler it is printed, and all
-// goes on. `head` stands in front of "goroutine 7".
-GORO_API void report_survived(const char* head, std::exception_ptr e) noexcept;
+// goes on. `head` stands in front of "goroutine 7"; `site` is where it was thrown.
+GORO_API void report_survived(const char* head, std::exception_ptr e, const throw_site& site) noexcept;
 
 struct blocking_section {
   GORO_API blocking_section() noexcept;

@@ -30,7 +30,8 @@ namespace detail {
 struct scope_state {
   countdown count;
   std::uint32_t failed = 0;  // atomic; 1: somebody has taken the place of the first failure
-  std::exception_ptr first;  // written by that goroutine before it is counted off
+  std::exception_ptr first;  // this and `thrown` written by that goroutine before it is counted off
+  throw_site* thrown = nullptr;  // null: not known
 };
 GORO_API void keep_escape(countdown& count);
 

@@ -10,7 +10,8 @@
 // add which takes the count from zero must happen before the wait, as in Go.
 // Order: what happened before done() is visible after the wait() that it ends.
 // Lifetime: once wait() has returned, and no other wait is under way, the group may be destroyed, even if the
-// last done() has not returned yet.
+// last done() has not returned yet. With GORO_DEBUG=deadlock it is reported if it is destroyed while goroutines that it
+// counts run on, and if it is used after that.
 #pragma once
 
 #include <concepts>
@@ -24,6 +25,7 @@
 #include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
 #include <goro/detail/lock_watch.hpp>
+#include <goro/detail/throw_site.hpp>
 #include <goro/go.hpp>
 
 namespace goro {
@@ -40,7 +42,11 @@ class countdown {
  public:
   enum class ended { zero, timed_out, canceled };
 
-  constexpr countdown() noexcept = default;
+  // A global's is a constant: nobody is told of that.
+  constexpr countdown() noexcept {
+    if (!std::is_constant_evaluated() && locks_are_watched) [[unlikely]]
+      tell_made(this);
+  }
   countdown(const countdown&) = delete;
   countdown& operator=(const countdown&) = delete;
 
@@ -102,7 +108,7 @@ template <class F, class... Args>
         const auto run = [](std::decay_t<F> own, std::tuple<std::decay_t<Args>...> own_args) {
           std::apply(std::move(own), std::move(own_args));
         };
-        run(std::move(f), std::move(args));
+        noting_throw([&] { run(std::move(f), std::move(args)); });
       } catch (...) {
         escaped(count);
       }
@@ -118,6 +124,11 @@ template <class F, class... Args>
 class wait_group {
  public:
   constexpr wait_group() noexcept = default;
+  // Changes nothing, so that a global can be used until the process is gone. GORO_DEBUG=deadlock is told.
+  constexpr ~wait_group() {
+    if (!std::is_constant_evaluated() && detail::locks_are_watched) [[unlikely]]
+      detail::tell_destroyed(&count_);
+  }
   wait_group(const wait_group&) = delete;
   wait_group& operator=(const wait_group&) = delete;
 
@@ -127,10 +138,16 @@ class wait_group {
   //          rises from zero while somebody still waits for the zero before.
   // Cost     one atomic read-modify-write.
   // Go       WaitGroup.Add
-  void add(int n = 1) { count_.add(n); }
+  void add(int n = 1) {
+    told("add");
+    count_.add(n);
+  }
 
   // One less: add(-1).
-  void done() { count_.add(-1); }
+  void done() {
+    told("done");
+    count_.add(-1);
+  }
 
   // Waits until the count is zero.
   //
@@ -159,17 +176,20 @@ class wait_group {
   template <class F, class... Args>
   requires std::invocable<std::decay_t<F>, std::decay_t<Args>...>
   [[gnu::always_inline]] void go(F&& f, Args&&... args) {
+    told("go");
     detail::go_counted(count_, &detail::report_escape, "wait_group::go", std::forward<F>(f),
                        std::forward<Args>(args)...);
   }
 
  private:
+  void told(const char* call) const noexcept {
+    if (detail::locks_are_watched) [[unlikely]]
+      detail::tell_used(&count_, call);
+  }
   GORO_API bool wait_ns(std::int64_t d);
   GORO_API std::error_code wait_until(detail::canceller* by);
 
   detail::countdown count_;
 };
-
-static_assert(std::is_trivially_destructible_v<wait_group>);
 
 }  // namespace goro

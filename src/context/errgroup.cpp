@@ -47,6 +47,7 @@ struct errgroup_state {
   std::atomic<failure_stage> stage{failure_stage::none};
   std::atomic<bool> collected{false};
   std::exception_ptr failure;  // P1
+  throw_site thrown;           // P1
   uncollected_failure record;  // I2
 
   cancel_cause_func cancel;  // does nothing in a group without a context
@@ -106,11 +107,12 @@ void count_in(errgroup_state& s, const char* call, bool has_turn) {
   }
 }
 
-void keep_failure(errgroup_state& s, std::exception_ptr error) noexcept {
+void keep_failure(errgroup_state& s, std::exception_ptr error, const throw_site& thrown) noexcept {
   failure_stage expected = failure_stage::none;
   if (!s.stage.compare_exchange_strong(expected, failure_stage::taken, std::memory_order_relaxed)) return;
   show_failure(s.record, &s, error);  // I2
   s.failure = error;
+  s.thrown = thrown;
   s.stage.store(failure_stage::kept, std::memory_order_release);  // P1
   s.cancel(std::move(error));
 }
@@ -141,8 +143,9 @@ void destroy_errgroup(errgroup_state* group) noexcept {
   bool first_time;
   std::exception_ptr failure = collect(*group, first_time);
   group->cancel(nullptr);
+  const throw_site thrown = group->thrown;
   delete group;
-  if (first_time) report_uncaught(std::move(failure));
+  if (first_time) report_uncaught(std::move(failure), thrown);
 }
 
 bool enter_errgroup(errgroup_state* group, const char* call, bool may_wait) {
@@ -178,10 +181,13 @@ void leave_errgroup(errgroup_state* group) noexcept {
 }
 
 void fail_errgroup(errgroup_state* group, std::error_code failure) {
-  keep_failure(*group, std::make_exception_ptr(std::system_error(failure)));
+  keep_failure(*group, std::make_exception_ptr(std::system_error(failure)), {});
 }
 
-void escape_into_errgroup(errgroup_state* group) { keep_failure(*group, escaped_exception()); }
+void escape_into_errgroup(errgroup_state* group) {
+  std::exception_ptr error = escaped_exception();
+  keep_failure(*group, std::move(error), take_throw_site());
+}
 
 }  // namespace goro::detail
 

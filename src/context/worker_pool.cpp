@@ -37,6 +37,7 @@
 // Tests: test/context/worker_pool_{test,stress_test}.cpp.
 #include <goro/worker_pool.hpp>
 
+#include "sched/throw_site.hpp"
 #include "sched/uncaught.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/escape.hpp"
@@ -73,7 +74,7 @@ const go_options worker_options{.name = "worker_pool"};
 
 void run_job(pool_job* job) {
   try {
-    job->run(job);
+    noting_throw([job] { job->run(job); });
   } catch (...) {
     report_uncaught(escaped_exception());
   }

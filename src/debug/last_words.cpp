@@ -10,6 +10,7 @@
 
 #include <goro/debug.hpp>
 
+#include "debug/held_locks.hpp"
 #include "debug/pins.hpp"
 #include "debug/symbolise.hpp"
 #include "debug/unwind.hpp"
@@ -123,7 +124,7 @@ stack_frame creation_of(std::uintptr_t created_at) {
 }  // namespace
 
 // Nor does anything refer to that file.
-[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked, &pins_are_linked};
+[[gnu::used]] const char* const watchers[] = {&lock_watch_is_linked, &pins_are_linked, &held_locks_are_linked};
 [[gnu::used]] const layout_entry* const for_gdb = gdb_layout;
 
 void write_to_stderr(walk_kind kind, bool daemons, const dump_limits& limits) noexcept {

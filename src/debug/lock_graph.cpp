@@ -79,6 +79,14 @@ bool lock_graph::released(party by, lock_name lock, lock_kind how) {
 
 void lock_graph::uncounted(party p, lock_name count) { remove_one(members_, count, p); }
 
+std::vector<party> lock_graph::take_members(lock_name count) {
+  const auto list = members_.find(count);
+  if (list == members_.end()) return {};
+  std::vector<party> all = std::move(list->second);
+  members_.erase(list);
+  return all;
+}
+
 void lock_graph::forget(lock_name lock) {
   handed_around_.erase(lock);
   const auto list = holders_.find(lock);

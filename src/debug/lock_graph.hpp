@@ -88,6 +88,8 @@ class lock_graph {
   bool released(party by, lock_name lock, lock_kind how);
   void counted(party p, lock_name count) { members_[count].push_back(p); }
   void uncounted(party p, lock_name count);
+  // The count is gone: whom it counted.
+  std::vector<party> take_members(lock_name count);
   // Another lock lies at this address now.
   void forget(lock_name lock);
 

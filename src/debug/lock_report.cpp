@@ -4,6 +4,7 @@
 #include "debug/dump.hpp"
 #include "debug/symbolise.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <string_view>
 
@@ -44,6 +45,8 @@ void append_stack(std::string& to, const std::vector<std::uintptr_t>& stack) {
   std::size_t first = 0;
   while (first + 1 < frames.size() && frames[first + 1].function.starts_with("goro::")) ++first;
   if (!frames[0].function.starts_with("goro::")) first = 0;
+  for (std::size_t i = 0; i != std::min<std::size_t>(frames.size() - 1, 5); ++i)
+    if (frames[i].function.starts_with("pthread_")) first = i + 1;  // goro::locks's
   for (std::size_t i = first; i != frames.size(); ++i) {
     const stack_frame& f = frames[i];
     to.append("\t\t").append(f.function.empty() ? "?" : f.function);
@@ -119,7 +122,7 @@ std::string proven_report(const std::vector<proven_party>& stuck) {
   return text;
 }
 
-std::string order_report(const lock_inversion& circle) {
+std::string report_of(const lock_inversion& circle) {
   std::string text = "goro: lock order: ";
   const order_step& first = circle.steps.front();
   if (circle.steps.size() == 1) {
@@ -161,7 +164,57 @@ std::string order_report(const lock_inversion& circle) {
   return text;
 }
 
-std::string misuse_report(const lock_misuse& m) {
+std::string report_of(const group_misuse& m) {
+  std::string text = "goro: ";
+  append_lock(text, "wait_group", m.group);
+  if (m.call == nullptr)
+    text +=
+        " is destroyed while it counts goroutines that have not ended, and that will count down in its memory; "
+        "wait for them first, or let them share it";
+  else
+    text.append(" is used after it was destroyed (").append(m.call).append(")");
+  text += "\n\t";
+  append_party(text, m.who);
+  text += " at\n";
+  append_stack(text, m.stack);
+  append_created(text, m.who);
+  if (m.call != nullptr) {
+    text += "\t  and it was destroyed by ";
+    append_party(text, m.by);
+    text += " at\n";
+    append_stack(text, m.destroyed_at);
+  }
+  for (const party_label& g : m.counted) {
+    text += "\tit counts ";
+    append_party(text, g);
+    text += '\n';
+    append_created(text, g);
+  }
+  return text;
+}
+
+std::string report_of(const parked_holder& h) {
+  std::string text = "goro: parked with a lock of the C library: ";
+  append_party(text, h.who);
+  text.append(" [").append(h.state).append("] holds ");
+  append_lock(text, h.holds.front().kind, h.holds.front().lock);
+  text +=
+      "; whoever else locks it blocks a thread, and it may be unlocked in another thread, which is undefined: "
+      "unlock before the wait, or use goro::mutex\n\t";
+  append_party(text, h.who);
+  text += " waits at\n";
+  append_stack(text, h.stack);
+  for (const parked_holder::hold& hold : h.holds) {
+    text += "\t  and holds ";
+    append_lock(text, hold.kind, hold.lock);
+    text += ", taken at\n";
+    append_stack(text, hold.stack);
+  }
+  append_created(text, h.who);
+  return text;
+}
+
+std::string report_of(const lock_misuse& m) {
   std::string text = "goro: ";
   append_bare_lock(text, m.state, m.lock);
   text.append(" ").append(m.what).append("\n\t");

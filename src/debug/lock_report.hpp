@@ -24,7 +24,7 @@ struct proven_party {
 };
 std::string proven_report(const std::vector<proven_party>& stuck);
 
-std::string order_report(const lock_inversion& circle);
+std::string report_of(const lock_inversion& circle);
 
 // A lock that is none any more.
 struct lock_misuse {
@@ -35,7 +35,33 @@ struct lock_misuse {
   std::vector<std::uintptr_t> stack;
   std::vector<std::uintptr_t> taken;  // where `who` took the lock that was there before; may be empty
 };
-std::string misuse_report(const lock_misuse& m);
+std::string report_of(const lock_misuse& m);
+
+// A wait_group that was destroyed too early.
+struct group_misuse {
+  lock_name group;
+  const char* call;  // what is called of one that is gone; null: it is destroyed
+  party_label who;
+  std::vector<std::uintptr_t> stack;
+  std::vector<party_label> counted;        // destroyed: whom it still counts
+  party_label by;                          // else: who has destroyed it, and where
+  std::vector<std::uintptr_t> destroyed_at;
+};
+std::string report_of(const group_misuse& m);
+
+// A goroutine that parks, or yields, with locks of the C library in hand.
+struct parked_holder {
+  struct hold {
+    lock_name lock;
+    const char* kind;
+    std::vector<std::uintptr_t> stack;  // where it was taken; never empty
+  };
+  party_label who;
+  const char* state;  // what it waits for, as in a dump
+  std::vector<std::uintptr_t> stack;
+  std::vector<hold> holds;
+};
+std::string report_of(const parked_holder& h);
 
 // "goroutine 7 "name"", "a plain thread".
 void append_party(std::string& to, const party_label& who);

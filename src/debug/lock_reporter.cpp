@@ -125,7 +125,7 @@ bool lock_watch::suspect(party p) {
   return true;
 }
 
-void lock_watch::report(std::variant<lock_inversion, lock_misuse> what) {
+void lock_watch::report(finding what) {
   if (said_ == most_reports) return;
   ++said_;
   reports_.push_back(std::move(what));
@@ -182,14 +182,11 @@ void lock_watch::look_again(std::unique_lock<std::mutex>& held) {
 }
 
 void lock_watch::write_report(std::unique_lock<std::mutex>& held) {
-  const auto what = std::move(reports_.front());
+  const finding what = std::move(reports_.front());
   reports_.pop_front();
   writing_ = true;
   held.unlock();
-  if (const auto* const order = std::get_if<lock_inversion>(&what))
-    write_out(order_report(*order));
-  else
-    write_out(misuse_report(std::get<lock_misuse>(what)));
+  write_out(std::visit([](const auto& found) { return report_of(found); }, what));
   held.lock();
   writing_ = false;
 }

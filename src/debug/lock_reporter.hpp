@@ -6,6 +6,7 @@
 // second look.
 #pragma once
 
+#include "debug/group_lives.hpp"
 #include "debug/lock_graph.hpp"
 #include "debug/lock_ids.hpp"
 #include "debug/lock_order.hpp"
@@ -18,6 +19,7 @@
 #include <map>
 #include <mutex>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -31,11 +33,15 @@ class lock_watch {
   lock_graph graph;
   lock_ids ids;
   lock_order order;
+  group_lives groups;
 
   // p has begun to wait. Whether that closes a circle.
   bool suspect(party p);
   // Written soon, and before the process exits.
-  void report(std::variant<lock_inversion, lock_misuse> what);
+  using finding = std::variant<lock_inversion, lock_misuse, parked_holder, group_misuse>;
+  void report(finding what);
+  // Once for each of the numbers that stand for places in the program.
+  bool is_new_site(std::uint64_t site) { return sites_.insert(site).second; }
 
   // A new lock lies at this address. Who held the one before has lost it, and may not know.
   void replaced(lock_name lock);
@@ -72,9 +78,10 @@ class lock_watch {
   std::condition_variable changed_;
   std::condition_variable written_;
   std::deque<suspicion> suspicions_;  // by rising due
-  std::deque<std::variant<lock_inversion, lock_misuse>> reports_;
+  std::deque<finding> reports_;
   std::map<std::pair<party, lock_name>, std::vector<std::uintptr_t>> lost_;
   std::unordered_map<party, long_wait> long_waits_;
+  std::unordered_set<std::uint64_t> sites_;
   clock::time_point next_proof_ = clock::time_point::max();
   std::size_t said_ = 0;
   bool has_thread_ = false;

@@ -163,7 +163,58 @@ void waits(const void* count, const char* state, bool limited) noexcept {
   });
 }
 
+// ---- the lives of wait groups
+
+bool is_gone(lock_watch& w, const void* count) {
+  const std::lock_guard held(w.lock);
+  const gone_group* const gone = w.groups.find(name_of(count));
+  return gone != nullptr && !gone->said;
+}
+
+void used(const void* count, const char* call) noexcept {
+  noting([&] {
+    lock_watch& w = the_lock_watch();
+    if (!is_gone(w, count) || outlives_destructor(count)) return;
+    group_misuse what{name_of(count), call, who_calls(), stack_here(), {}, {}, {}};
+    const std::lock_guard held(w.lock);
+    gone_group* const gone = w.groups.find(name_of(count));
+    if (gone == nullptr || std::exchange(gone->said, true)) return;
+    what.by = gone->by;
+    what.destroyed_at = gone->stack;
+    w.report(std::move(what));
+  });
+}
+
+void made(const void* count) noexcept {
+  noting([&] {
+    lock_watch& w = the_lock_watch();
+    const std::lock_guard held(w.lock);
+    w.groups.made(name_of(count));
+    (void)w.graph.take_members(name_of(count));  // of one that was there before
+  });
+}
+
+// Goroutines that it counts are those that it has started and that have not ended: they count down without fail. What
+// add() counts may never be counted down, and may lie there.
+void destroyed(const void* count) noexcept {
+  noting([&] {
+    if (outlives_destructor(count)) return;
+    const party_label me = who_calls();
+    const std::vector<std::uintptr_t> stack = stack_here();
+    lock_watch& w = the_lock_watch();
+    std::unique_lock held(w.lock);
+    const std::vector<party> members = w.graph.take_members(name_of(count));
+    w.groups.destroyed(name_of(count), {me, stack, !members.empty()});
+    if (members.empty()) return;
+    held.unlock();
+    std::vector<party_label> counted = labels_of(members);
+    held.lock();
+    w.report(group_misuse{name_of(count), nullptr, me, stack, std::move(counted), {}, {}});
+  });
+}
+
 void counted(const void* count) noexcept {
+  used(count, "a goroutine that it counts begins");
   noting([&] {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
@@ -173,6 +224,7 @@ void counted(const void* count) noexcept {
 }
 
 void uncounted(const void* count) noexcept {
+  used(count, "a goroutine that it counts ends");
   noting([&] {
     const party_label me = who_calls();
     lock_watch& w = the_lock_watch();
@@ -188,17 +240,14 @@ constexpr lock_watcher watcher{.wants = &wants,
                                .waits = &waits,
                                .waited = &gave_up,
                                .counted = &counted,
-                               .uncounted = &uncounted};
+                               .uncounted = &uncounted,
+                               .made = &made,
+                               .destroyed = &destroyed,
+                               .used = &used};
 
 // Before the program takes its first lock. What is wrong in the environment is said when goro is first used.
 [[gnu::constructor]] void start_watching() noexcept {
-  settings asked;
-  try {
-    if (parse_settings([](const char* name) -> const char* { return std::getenv(name); }, asked)) return;
-  } catch (...) {
-    return;
-  }
-  if (!asked.debug_deadlock) return;
+  if (!deadlocks_are_asked_for()) return;
   hooks.locks = &watcher;
   locks_are_watched = true;
 }
@@ -206,6 +255,16 @@ constexpr lock_watcher watcher{.wants = &wants,
 }  // namespace
 
 constinit const char lock_watch_is_linked = 0;
+
+bool deadlocks_are_asked_for() noexcept {
+  settings asked;
+  try {
+    if (parse_settings([](const char* name) -> const char* { return std::getenv(name); }, asked)) return false;
+  } catch (...) {
+    return false;
+  }
+  return asked.debug_deadlock;
+}
 
 std::vector<lock_holder> holders_of(const void* lock) {
   std::vector<lock_holder> all;

@@ -22,6 +22,9 @@ std::vector<lock_holder> holders_of(const void* lock);
 // else is to be. Waits some seconds at most. Any lock of the scheduler may be held.
 void report_what_stands() noexcept;
 
+// Whether the environment asks for all this. Also before static initialisation has got to lock_watch.cpp.
+bool deadlocks_are_asked_for() noexcept;
+
 // In lock_watch.cpp. Naming it brings that file into a program that is linked with the static library.
 extern const char lock_watch_is_linked;
 

@@ -33,8 +33,7 @@ namespace goro::detail {
 namespace {
 
 constexpr std::size_t most_frames = 24;
-constexpr std::size_t most_sites = 128;           // a power of two
-constexpr std::size_t room_to_unwind = 8 * 1024;  // bytes of stack; libgcc needs some 5 KiB
+constexpr std::size_t most_sites = 128;  // a power of two
 
 struct tally {
   std::size_t count;
@@ -77,15 +76,11 @@ pinning_site* site_of(std::span<const std::uintptr_t> stack) noexcept {
   return nullptr;
 }
 
-bool can_unwind(const goroutine* g) noexcept {
-  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  return g != nullptr && here - reinterpret_cast<std::uintptr_t>(g->stack->bottom) >= room_to_unwind;
-}
-
 void came_back(std::int64_t since) noexcept {
   const std::int64_t ns = std::max<std::int64_t>(0, now_ns() - since);
   std::uintptr_t pcs[most_frames];
-  const std::size_t depth = can_unwind(current_goroutine()) ? unwind_here(pcs, most_frames) : 0;
+  const goroutine* const g = current_goroutine();
+  const std::size_t depth = g != nullptr && can_unwind_here(g) ? unwind_here(pcs, most_frames) : 0;
   const spin_guard hold(lock);
   pinning_site* const s = site_of({pcs, depth});
   (s != nullptr ? s->cost : elsewhere).add(ns);

@@ -217,6 +217,11 @@ std::size_t unwind_here(std::uintptr_t* out, std::size_t most) noexcept {
   return c.count;
 }
 
+bool can_unwind_here(const goroutine* g) noexcept {
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return here - reinterpret_cast<std::uintptr_t>(g->stack->bottom) >= needed_below;
+}
+
 std::size_t unwind_held(const goroutine* g, std::uintptr_t* out, std::size_t most) noexcept {
   const saved_context* const at = g->context;
   const auto sp = reinterpret_cast<std::uintptr_t>(at->sp);

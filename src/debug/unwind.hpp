@@ -24,6 +24,9 @@ struct goroutine;
 // The caller's own stack, innermost first; return addresses. Returns how many. Async-signal-safe.
 std::size_t unwind_here(std::uintptr_t* out, std::size_t most) noexcept;
 
+// Whether there is stack enough left for that. The caller runs on g's stack.
+bool can_unwind_here(const goroutine* g) noexcept;
+
 inline constexpr std::size_t no_room = SIZE_MAX;
 
 // That of a goroutine that is held (sched/hold.hpp). no_room: its stack is nearly full. The caller has

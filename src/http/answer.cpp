@@ -66,9 +66,10 @@ bool http_connection::respond() {
   if (!is_acceptable()) return false;
   http_exchange& x = *x_;
   x.keep_alive = x.head.keep_alive && !core_.is_draining();
-  const std::exception_ptr error = run_handler();
+  throw_site thrown;
+  const std::exception_ptr error = run_handler(thrown);
   if (hijacked_away_) {
-    if (error) report(error);
+    if (error) report(error, thrown);
     return false;
   }
   if (error) answer_failure(error);
@@ -78,9 +79,9 @@ bool http_connection::respond() {
     const std::exception_ptr late = escaped_exception();
     answer_failure(late);
     finish();
-    report(late);
+    report(late, {});
   }
-  if (error) report(error);
+  if (error) report(error, thrown);
   if (broken_) return false;
   if (!x.parser.done()) {
     unread_ = true;
@@ -90,7 +91,8 @@ bool http_connection::respond() {
   return x.keep_alive;
 }
 
-std::exception_ptr http_connection::run_handler() {
+// What left the handler, and where it was thrown, unless that is an answer.
+std::exception_ptr http_connection::run_handler(throw_site& thrown) {
   struct at_end {  // also when it ends by goexit()
     http_connection& c;
     ~at_end() { c.end_context(); }
@@ -99,11 +101,20 @@ std::exception_ptr http_connection::run_handler() {
   try {
     http::response_writer w(*x_);
     http::request r(*x_);
-    core_.routes(w, r);
-    return nullptr;
+    std::exception_ptr answer;
+    noting_throw([&] {
+      try {
+        core_.routes(w, r);
+      } catch (const http::status_error&) {
+        answer = std::current_exception();
+      }
+    });
+    return answer;
   } catch (...) {
     if (!std::current_exception()) send_earlier_answers();  // goexit()
-    return escaped_exception();
+    std::exception_ptr escaped = escaped_exception();
+    thrown = take_throw_site();
+    return escaped;
   }
 }
 
@@ -367,7 +378,7 @@ void http_connection::answer_failure(const std::exception_ptr& error) {
 
 // To whom it may concern. A client that is gone, or a server that stops, is no failure of the handler: it may let out
 // what its reads and waits threw then. And a status_error is an answer.
-void http_connection::report(const std::exception_ptr& error) {
+void http_connection::report(const std::exception_ptr& error, const throw_site& thrown) {
   try {
     std::rethrow_exception(error);
   } catch (const http::status_error&) {
@@ -377,14 +388,16 @@ void http_connection::report(const std::exception_ptr& error) {
   } catch (...) {
   }
   std::exception_ptr left = error;
+  throw_site from = thrown;
   if (core_.options.on_error) try {
-      return core_.options.on_error(http::request(*x_), error);
+      return noting_throw([&] { core_.options.on_error(http::request(*x_), error); });
     } catch (...) {
       left = escaped_exception();
+      from = take_throw_site();
     }
   const std::string head = "goro: http: an exception of the handler of " + printable(x_->head.method) + " " +
                            printable(x_->head.target) + " in ";
-  report_survived(head.c_str(), left);
+  report_survived(head.c_str(), left, from);
 }
 
 }  // namespace goro::detail

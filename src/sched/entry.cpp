@@ -28,7 +28,7 @@ namespace {
   } catch (abi::__forced_unwind&) {
     goexit_arrived();
   } catch (...) {
-    report_uncaught(g, std::current_exception());
+    report_uncaught(g, std::current_exception(), take_throw_site(g->id));
   }
 }
 

@@ -14,6 +14,8 @@
 
 namespace goro::detail {
 
+struct goroutine;
+
 // What a lock tells of itself. `state` is the word of a dump ("mutex", "rw_mutex read" …).
 struct watched_lock {
   const void* at;
@@ -34,6 +36,10 @@ struct lock_watcher {
   void (*waited)() noexcept;
   void (*counted)(const void* count) noexcept;
   void (*uncounted)(const void* count) noexcept;
+  // The lives of counts; may be null. `destroyed` and `used` are about wait_groups only.
+  void (*made)(const void* count) noexcept;
+  void (*destroyed)(const void* count) noexcept;
+  void (*used)(const void* count, const char* call) noexcept;
 };
 
 enum class last_words_after : unsigned char { all_asleep, uncaught, stack_overflow };
@@ -58,6 +64,9 @@ struct scheduler_hooks {
   // A goroutine is back in the runtime that had been in the kernel since then (now_ns) without saying so, and its P
   // was taken away for that. Called on its stack, in the runtime; any lock may be held.
   void (*came_back_without)(std::int64_t blocked_since) noexcept = nullptr;
+  // A goroutine is about to park, or to yield, in the state that a dump gives it. On its stack, outside the runtime, with
+  // no lock of goro's held; somebody may already be about to wake it, and spins until it has parked.
+  void (*parks)(const goroutine* g, const char* state) noexcept = nullptr;
 };
 extern constinit scheduler_hooks hooks;
 

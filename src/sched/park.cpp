@@ -22,6 +22,7 @@
 #include "base/fence.hpp"
 #include "sched/coarse_clock.hpp"
 #include "sched/entry.hpp"
+#include "sched/hooks.hpp"
 #include "sched/runtime.hpp"
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
@@ -95,6 +96,8 @@ void park(task self, wait_reason why, const void* on) noexcept {
     self.as_thread()->park(why, on);
     return;
   }
+  if (hooks.parks != nullptr) [[unlikely]]
+    hooks.parks(g, to_string(why));
   machine* const m = g->m;
   (void)m->enter();
   g->why.store(why, std::memory_order_relaxed);
@@ -186,6 +189,8 @@ void yield_now() noexcept {
     sched_yield();
     return;
   }
+  if (hooks.parks != nullptr) [[unlikely]]
+    hooks.parks(g, "yield");
   machine* const m = g->m;
   (void)m->enter();
   processor* const p = m->p;

@@ -69,8 +69,7 @@ namespace {
 
 struct site {
   std::uint64_t goroutine = 0;  // 0: free
-  std::size_t depth = 0;
-  std::uintptr_t pcs[throw_site_depth];
+  throw_site stack;
 };
 
 constinit spin_lock lock;
@@ -78,8 +77,8 @@ constinit site sites[8] = {};  // under lock
 constinit std::size_t oldest = 0;
 
 _Unwind_Reason_Code add(_Unwind_Context* frame, void* to) noexcept {
-  site& s = *static_cast<site*>(to);
-  if (s.depth == throw_site_depth) return _URC_END_OF_STACK;
+  throw_site& s = *static_cast<throw_site*>(to);
+  if (s.depth == throw_site::most_frames) return _URC_END_OF_STACK;
   if (const std::uintptr_t pc = _Unwind_GetIP(frame); pc != 0) s.pcs[s.depth++] = pc;
   return _URC_NO_REASON;
 }
@@ -87,7 +86,7 @@ _Unwind_Reason_Code add(_Unwind_Context* frame, void* to) noexcept {
 void note(std::uint64_t goroutine) noexcept {
   site now;
   now.goroutine = goroutine;
-  (void)_Unwind_Backtrace(&add, &now);  // before the lock: it may wait for the loader
+  (void)_Unwind_Backtrace(&add, &now.stack);  // before the lock: it may wait for the loader
   const spin_guard hold(lock);
   site* to = std::find_if(std::begin(sites), std::end(sites),
                           [&](const site& s) { return s.goroutine == goroutine; });
@@ -99,16 +98,25 @@ void note(std::uint64_t goroutine) noexcept {
 
 }  // namespace
 
-std::size_t take_throw_site(std::uint64_t id, std::uintptr_t (&pcs)[throw_site_depth]) noexcept {
+throw_site take_throw_site(std::uint64_t id) noexcept {
+  throw_site taken;
   const spin_guard hold(lock);
   for (site& s : sites) {
     if (s.goroutine != id) continue;
     s.goroutine = 0;
-    std::copy_n(s.pcs, s.depth, pcs);
-    return s.depth;
+    taken.depth = s.stack.depth;
+    std::copy_n(s.stack.pcs, s.stack.depth, taken.pcs);
+    break;
   }
-  return 0;
+  return taken;
 }
+
+throw_site take_throw_site() noexcept {
+  const goroutine* const g = current_goroutine();
+  return g == nullptr ? throw_site() : take_throw_site(g->id);
+}
+
+void call_noting_throw(void (*run)(void*), void* closure) { goro_detail_watched_call(run, closure); }
 
 }  // namespace goro::detail
 

@@ -5,22 +5,23 @@
 // frame, and only then unwinds. A frame below the handler of last resort, with a personality routine of our own, is
 // asked in the first pass exactly if nobody else wants the exception, and the whole stack still stands. There the
 // program counters are written down. It costs a call for each goroutine, and nothing for an exception that is caught.
+// Who catches farther in, to report what escapes in another way (wait_group::go, errgroup, worker_pool, handlers of HTTP),
+// has such a frame of its own: goro/detail/throw_site.hpp.
 //
 // They are kept in a few places, since memory may be what is missing; of more than that many goroutines which are
 // unwound at once, the first lose theirs.
 #pragma once
 
-#include <cstddef>
+#include <goro/detail/throw_site.hpp>
+
 #include <cstdint>
 
 namespace goro::detail {
 
-inline constexpr std::size_t throw_site_depth = 48;
-
 // Calls run(closure). An exception that leaves it is noted for the calling goroutine, on its way out.
 extern "C" void goro_detail_watched_call(void (*run)(void*), void* closure);
 
-// Of the goroutine with this id, once: innermost first, the machinery of throwing included. Returns how many.
-std::size_t take_throw_site(std::uint64_t id, std::uintptr_t (&pcs)[throw_site_depth]) noexcept;
+// Of the goroutine with this id, once.
+throw_site take_throw_site(std::uint64_t id) noexcept;
 
 }  // namespace goro::detail

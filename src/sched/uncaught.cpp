@@ -23,14 +23,12 @@ namespace {
 
 constinit std::atomic<uncaught_handler> handler{nullptr};
 
-// Empty: not known, as for a failure that was kept and that nobody collected.
-std::vector<stack_frame> thrown_from(const goroutine* g) noexcept {
+// Empty: not known.
+std::vector<stack_frame> frames_of(const throw_site& site) noexcept {
   std::vector<stack_frame> stack;
-  std::uintptr_t pcs[throw_site_depth];
-  const std::size_t depth = take_throw_site(g->id, pcs);
-  if (depth == 0 || hooks.stack_of_throw == nullptr) return stack;
+  if (site.depth == 0 || hooks.stack_of_throw == nullptr) return stack;
   try {
-    hooks.stack_of_throw(pcs, depth, stack);
+    hooks.stack_of_throw(site.pcs, site.depth, stack);
   } catch (...) {  // no memory: then without
   }
   return stack;
@@ -52,9 +50,9 @@ bool write_creation(const goroutine* g) noexcept {
   }
 }
 
-void write_throw_site(const goroutine* g) noexcept {
+void write_throw_site(const throw_site& site) noexcept {
   const char* before = "  thrown by ";
-  for (const stack_frame& f : thrown_from(g)) {
+  for (const stack_frame& f : frames_of(site)) {
     fatal_text line;
     line << before << (f.function.empty() ? "?" : f.function.c_str());
     if (!f.file.empty()) line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
@@ -64,9 +62,10 @@ void write_throw_site(const goroutine* g) noexcept {
   }
 }
 
-goroutine_info info_of(const goroutine* g) {
+goroutine_info info_of(const goroutine* g, const throw_site& site) {
   goroutine_info info;
   info.state = "running";
+  info.stack = frames_of(site);
   if (g == nullptr) return info;
   info.id = g->id;
   if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
@@ -77,7 +76,6 @@ goroutine_info info_of(const goroutine* g) {
     const place at = find_place(g->created_at);
     info.created_at = {g->created_at, at.function, at.file, at.line};
   }
-  info.stack = thrown_from(g);
   return info;
 }
 
@@ -100,7 +98,7 @@ void append(fatal_text& text, const std::exception_ptr& e) noexcept {
 }
 
 // What was thrown, where, and who has made the goroutine.
-void print(const char* head, const goroutine* g, const std::exception_ptr& e) noexcept {
+void print(const char* head, const goroutine* g, const std::exception_ptr& e, const throw_site& site) noexcept {
   fatal_text text;
   text << head;
   if (g == nullptr) {
@@ -115,15 +113,16 @@ void print(const char* head, const goroutine* g, const std::exception_ptr& e) no
   append(what, e);
   what << '\n';
   what.write();
-  if (g == nullptr) return;
-  if (hooks.creation_frame == nullptr || !write_creation(g)) write_place("  created", g->created_at, g->created_by);
-  write_throw_site(g);
+  if (g != nullptr && (hooks.creation_frame == nullptr || !write_creation(g)))
+    write_place("  created", g->created_at, g->created_by);
+  write_throw_site(site);
 }
 
-[[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e) noexcept {
+[[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e,
+                                      const throw_site& site) noexcept {
   static std::atomic_flag printing = ATOMIC_FLAG_INIT;  // two at once: the first one's report is enough
   if (!printing.test_and_set()) {
-    print("goro: uncaught exception in ", g, e);
+    print("goro: uncaught exception in ", g, e, site);
     if (hooks.dump_all != nullptr) hooks.dump_all(last_words_after::uncaught);
   }
   std::terminate();
@@ -131,21 +130,25 @@ void print(const char* head, const goroutine* g, const std::exception_ptr& e) no
 
 }  // namespace
 
-void report_uncaught(goroutine* g, std::exception_ptr e) noexcept {
+void report_uncaught(goroutine* g, std::exception_ptr e, const throw_site& site) noexcept {
   const uncaught_handler h = handler.load(std::memory_order_acquire);
-  if (h == nullptr) print_and_terminate(g, e);
-  h(info_of(g), e);
+  if (h == nullptr) print_and_terminate(g, e, site);
+  h(info_of(g, site), e);
 }
 
-void report_survived(const char* head, std::exception_ptr e) noexcept {
+void report_uncaught(std::exception_ptr e) noexcept { report_uncaught(std::move(e), take_throw_site()); }
+
+void report_uncaught(std::exception_ptr e, const throw_site& site) noexcept {
+  report_uncaught(current_goroutine(), std::move(e), site);
+}
+
+void report_survived(const char* head, std::exception_ptr e, const throw_site& site) noexcept {
   const goroutine* const g = current_goroutine();
   if (const uncaught_handler h = handler.load(std::memory_order_acquire))
-    h(info_of(g), e);
+    h(info_of(g, site), e);
   else
-    print(head, g, e);
+    print(head, g, e, site);
 }
-
-void report_uncaught(std::exception_ptr e) noexcept { report_uncaught(current_goroutine(), std::move(e)); }
 
 }  // namespace goro::detail
 

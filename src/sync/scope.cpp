@@ -6,6 +6,8 @@
 #include "sync/escape.hpp"
 
 #include <cstddef>
+#include <memory>
+#include <new>
 #include <type_traits>
 
 namespace goro {
@@ -14,9 +16,10 @@ namespace {
 
 constexpr int reason = static_cast<int>(detail::wait_reason::scope);
 
-// The failure, if there is one; it is then collected.
-std::exception_ptr collect(detail::scope_state& state) noexcept {
+// The failure, if there is one; it is then collected. `thrown`: where.
+std::exception_ptr collect(detail::scope_state& state, detail::throw_site& thrown) noexcept {
   if (__atomic_exchange_n(&state.failed, 0u, __ATOMIC_ACQUIRE) == 0) return nullptr;
+  if (const std::unique_ptr<detail::throw_site> kept{std::exchange(state.thrown, nullptr)}) thrown = *kept;
   return std::exchange(state.first, nullptr);
 }
 
@@ -28,20 +31,25 @@ void keep_escape(countdown& count) {
   static_assert(std::is_standard_layout_v<countdown> && offsetof(scope_state, count) == 0);
   scope_state& state = reinterpret_cast<scope_state&>(count);
   std::exception_ptr error = escaped_exception();
-  // The count that follows orders both stores before whoever waits; nobody collects before that.
-  if (__atomic_exchange_n(&state.failed, 1u, __ATOMIC_RELAXED) == 0) state.first = std::move(error);
+  const throw_site thrown = take_throw_site();
+  // The count that follows orders all stores before whoever waits; nobody collects before that.
+  if (__atomic_exchange_n(&state.failed, 1u, __ATOMIC_RELAXED) != 0) return;
+  state.first = std::move(error);
+  if (thrown.depth != 0) state.thrown = new (std::nothrow) throw_site(thrown);
 }
 
 }  // namespace detail
 
 void scope::wait() {
   state_.count.wait(reason, detail::never, nullptr);
-  if (std::exception_ptr error = collect(state_)) std::rethrow_exception(std::move(error));
+  detail::throw_site thrown;
+  if (std::exception_ptr error = collect(state_, thrown)) std::rethrow_exception(std::move(error));
 }
 
 scope::~scope() {
   state_.count.wait(reason, detail::never, nullptr);
-  if (std::exception_ptr error = collect(state_)) detail::report_uncaught(std::move(error));
+  detail::throw_site thrown;
+  if (std::exception_ptr error = collect(state_, thrown)) detail::report_uncaught(std::move(error), thrown);
 }
 
 }  // namespace goro

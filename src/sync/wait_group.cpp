@@ -34,12 +34,14 @@ void check_reuse(const detail::countdown& count) {
 }  // namespace
 
 void wait_group::wait() {
+  told("wait");
   if (count_.is_zero()) return;
   count_.wait(reason, detail::never, nullptr);
   check_reuse(count_);
 }
 
 bool wait_group::wait_ns(std::int64_t d) {
+  told("wait_for");
   if (count_.is_zero()) return true;
   const std::int64_t deadline = detail::deadline_after(std::chrono::nanoseconds(d));
   if (count_.wait(reason, deadline, nullptr) != detail::countdown::ended::zero) return false;
@@ -48,6 +50,7 @@ bool wait_group::wait_ns(std::int64_t d) {
 }
 
 std::error_code wait_group::wait_until(detail::canceller* by) {
+  told("wait");
   if (count_.wait(reason, detail::never, by) != detail::countdown::ended::zero)
     return make_error_code(by->reason());
   check_reuse(count_);

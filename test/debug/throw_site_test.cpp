@@ -107,6 +107,70 @@ TEST_F(ThrowSite, GoexitIsNoThrow) {
   EXPECT_EQ(handled, 0);
 }
 
+// Those who catch what escapes from a goroutine's function before the goroutine's end does.
+TEST_F(ThrowSite, OfAWaitGroupsGoroutine) {
+  goro::wait_group group;
+  group.go([] { through_a_frame("escapes"); });
+  group.wait();
+  ASSERT_EQ(handled, 1);
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(functions.find("through_a_frame"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, OfAScopesFirstFailureThatNobodyCollects) {
+  {
+    goro::scope s;
+    s.go([] { through_a_frame("escapes"); });
+  }
+  ASSERT_EQ(handled, 1);
+  EXPECT_NE(functions.find("throw_far_in"), std::string::npos) << functions;
+  {
+    goro::scope s;
+    s.go([] { through_a_frame("is collected"); });
+    EXPECT_THROW(s.wait(), std::runtime_error);
+    s.go([] { throw 42; });
+  }
+  ASSERT_EQ(handled, 2);
+  EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, OfAnErrgroupsFirstFailureThatNobodyCollects) {
+  {
+    goro::errgroup tasks;
+    tasks.go([] { through_a_frame("escapes"); });
+  }
+  ASSERT_EQ(handled, 1);
+  EXPECT_NE(functions.find("throw_far_in"), std::string::npos) << functions;
+  {
+    goro::errgroup tasks;
+    tasks.go([] { return std::make_error_code(std::errc::io_error); });
+  }
+  ASSERT_EQ(handled, 2);
+  EXPECT_EQ(functions, "") << "a code is not thrown";
+}
+
+TEST_F(ThrowSite, OfAPoolsTask) {
+  {
+    goro::worker_pool pool(1, 8);
+    pool.submit([] { through_a_frame("escapes"); });
+    pool.submit([] {
+      try {
+        through_a_frame("caught");
+      } catch (const std::runtime_error&) {
+      }
+    });
+  }
+  ASSERT_EQ(handled, 1);
+  EXPECT_NE(functions.find("throw_far_in"), std::string::npos) << functions;
+  {
+    goro::worker_pool pool(1, 8);
+    pool.submit([] { through_a_frame("escapes"); });
+    pool.submit([] { throw 42; });  // by the same worker
+  }
+  ASSERT_EQ(handled, 3);
+  EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+}
+
 TEST_F(ThrowSite, ManyOneAfterTheOther) {
   for (int i = 1; i != 100; ++i) {
     goro::go([] { through_a_frame("escapes"); });

@@ -9,6 +9,7 @@ Every installation is made in one folder and then moved, so that a path that it 
 import argparse
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -77,6 +78,20 @@ class Consumers:
 
     def find_package_shared(self):
         self.find_package("shared")
+
+    # It stands in front of the C library's locks; that nothing in the program names it must not leave it out.
+    def locks_component(self, kind="static"):
+        self.project("find_package", f"-DCMAKE_PREFIX_PATH={self.prefix(kind)}", "-DGORO_COMPONENTS=locks",
+                     f"-DGORO_KIND=locks_{kind}")
+        program = self.work / f"consumers/find_package_locks_locks_{kind}/program"
+        bound = subprocess.run([program], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "LD_DEBUG": "bindings", "LD_BIND_NOW": "1"}).stderr
+        there = r"\S*libgoro-locks\.so\S*" if kind == "shared" else r"\S*/program"
+        if not re.search(rf"libstdc\S* \[0\] to {there} \[0\]: normal symbol `pthread_mutex_lock'", bound):
+            fail(f"libstdc++ does not come to {there} for pthread_mutex_lock")
+
+    def locks_component_shared(self):
+        self.locks_component("shared")
 
     def add_subdirectory(self):
         self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")

@@ -333,7 +333,10 @@ constexpr goro::detail::lock_watcher watcher{
     .waits = nullptr,  // there are no wait groups here
     .waited = nullptr,
     .counted = nullptr,
-    .uncounted = nullptr};
+    .uncounted = nullptr,
+    .made = nullptr,
+    .destroyed = nullptr,
+    .used = nullptr};
 
 TEST_F(Mutex, TellsAWatcherWhoWantsItAndWhoHasIt) {
   goro::mutex m;

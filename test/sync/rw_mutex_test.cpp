@@ -469,7 +469,10 @@ constexpr goro::detail::lock_watcher watcher{
     .waits = [](const void*, const char*, bool) noexcept {},
     .waited = []() noexcept {},
     .counted = [](const void*) noexcept {},
-    .uncounted = [](const void*) noexcept {}};
+    .uncounted = [](const void*) noexcept {},
+    .made = nullptr,
+    .destroyed = nullptr,
+    .used = nullptr};
 
 TEST_F(RwMutex, AWatcherIsToldOfEachHold) {
   for (told* t : {&shared_told, &exclusive_told})  // the test may be repeated

@@ -17,4 +17,9 @@ enum class lock_kind : unsigned char { exclusive, shared };
 GORO_API void tell_counted(const void* count) noexcept;
 GORO_API void tell_uncounted(const void* count) noexcept;
 
+// The life of a count: it is constructed; a wait_group's ends; a wait_group's is about to be used, by the call's name.
+GORO_API void tell_made(const void* count) noexcept;
+GORO_API void tell_destroyed(const void* count) noexcept;
+GORO_API void tell_used(const void* count, const char* call) noexcept;
+
 }  // namespace goro::detail
