@@ -8,8 +8,8 @@
 //
 // Go's sync.RWMutex, and std's SharedTimedMutex: std::unique_lock, shared_lock and scoped_lock take it. A waiting
 // writer stops new readers, and after a writer all waiting readers enter, so neither kind starves; if no other writer
-// waits, one that runs may be quicker than they, once. Writers come in the order of their calls. Hence a reader must not
-// read-lock again what it holds: with a writer in between, all wait for ever. Not recursive. A lock may be unlocked by
+// waits, one that runs may be quicker than they, once. Writers come in the order of their calls. Hence a reader must
+// not read-lock again what it holds: with a writer in between, all wait for ever. Not recursive. A lock may be unlocked by
 // another goroutine or thread than the one that took it. Where readers on several CPUs meet on a lock that nobody
 // writes, each CPU counts its readers apart, so that they do not slow each other down.
 // All calls may be made from any goroutine and any thread at the same time.

@@ -95,7 +95,8 @@ void dump_all(last_words_after cause) noexcept {
 }
 
 bool is_throwing(const stack_frame& f) noexcept {
-  for (const char* const name : {"__cxa_throw", "__cxa_rethrow", "rethrow_exception", "_Unwind_RaiseException", "_Unwind_Resume_or_Rethrow"})
+  for (const char* const name : {"__cxa_throw", "__cxa_rethrow", "rethrow_exception", "_Unwind_RaiseException",
+                                 "_Unwind_Resume_or_Rethrow"})
     if (f.function.find(name) != std::string::npos) return true;
   return false;
 }

@@ -12,7 +12,6 @@
 #include <stdexcept>
 
 namespace goro::detail {
-
 namespace {
 
 constexpr std::size_t most_buffered = 64u << 10;    // bytes of a body before it goes out in parts
@@ -21,7 +20,6 @@ constexpr std::size_t worth_no_copy = 16u << 10;    // bytes of a body that are 
 constexpr std::size_t most_at_once = 1u << 20;      // bytes of one write, each of which has the idle time-out
 constexpr std::size_t body_read = 32u << 10;        // bytes of one read of a body
 constexpr std::size_t most_discarded = 256u << 10;  // bytes of a body that the handler did not read
-
 using how_sent = http_exchange::sending;
 
 [[noreturn]] void throw_gone(const char* call) {
@@ -45,9 +43,8 @@ bool http_connection::is_acceptable() {
     return refuse(400, "the target is not well-formed"), false;
   x.raw_path = parts->path;
   x.raw_query = parts->query;
-  if (x.raw_path.find('%') == std::string_view::npos) {
-    x.path = x.raw_path;
-  } else {
+  x.path = x.raw_path;
+  if (x.raw_path.find('%') != std::string_view::npos) {
     auto path = percent_decoded(x.raw_path);
     if (!path || path->find('\0') != std::string::npos)
       return refuse(400, "the path is not well-formed"), false;
