@@ -134,8 +134,13 @@ endfunction()
 # looked at.
 set(goro_keep_leak goro_detail_heap_records)
 set(goro_keep_locks goro_detail_c_locks)
+# A shared one is named by -u as well, which is no reason for a linker that leaves out what is not needed.
 function(goro_library_keeps target room)
   if(DEFINED goro_keep_${room})
     target_link_options(${target} INTERFACE LINKER:-u,${goro_keep_${room}})
+    get_target_property(type ${target} TYPE)
+    if(type STREQUAL SHARED_LIBRARY)
+      target_link_options(${target} INTERFACE LINKER:--no-as-needed)
+    endif()
   endif()
 endfunction()

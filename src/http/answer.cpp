@@ -63,10 +63,9 @@ bool http_connection::respond() {
   if (!is_acceptable()) return false;
   http_exchange& x = *x_;
   x.keep_alive = x.head.keep_alive && !core_.is_draining();
-  throw_site thrown;
-  const std::exception_ptr error = run_handler(thrown);
+  const std::exception_ptr error = run_handler();
   if (hijacked_away_) {
-    if (error) report(error, thrown);
+    if (error) report(error, true);
     return false;
   }
   if (error) answer_failure(error);
@@ -76,9 +75,9 @@ bool http_connection::respond() {
     const std::exception_ptr late = escaped_exception();
     answer_failure(late);
     finish();
-    report(late, {});
+    report(late, false);
   }
-  if (error) report(error, thrown);
+  if (error) report(error, true);
   if (broken_) return false;
   if (!x.parser.done()) {
     unread_ = true;
@@ -88,8 +87,8 @@ bool http_connection::respond() {
   return x.keep_alive;
 }
 
-// What left the handler, and where it was thrown, unless that is an answer.
-std::exception_ptr http_connection::run_handler(throw_site& thrown) {
+// What left the handler. Where it was thrown is noted, unless it is an answer, until report() takes that.
+std::exception_ptr http_connection::run_handler() {
   struct at_end {  // also when it ends by goexit()
     http_connection& c;
     ~at_end() { c.end_context(); }
@@ -109,9 +108,7 @@ std::exception_ptr http_connection::run_handler(throw_site& thrown) {
     return answer;
   } catch (...) {
     if (!std::current_exception()) send_earlier_answers();  // goexit()
-    std::exception_ptr escaped = escaped_exception();
-    thrown = take_throw_site();
-    return escaped;
+    return escaped_exception();
   }
 }
 
@@ -375,7 +372,8 @@ void http_connection::answer_failure(const std::exception_ptr& error) {
 
 // To whom it may concern. A client that is gone, or a server that stops, is no failure of the handler: it may let out
 // what its reads and waits threw then. And a status_error is an answer.
-void http_connection::report(const std::exception_ptr& error, const throw_site& thrown) {
+void http_connection::report(const std::exception_ptr& error, bool from_handler) {
+  throw_site from = from_handler ? take_throw_site() : throw_site();
   try {
     std::rethrow_exception(error);
   } catch (const http::status_error&) {
@@ -385,7 +383,6 @@ void http_connection::report(const std::exception_ptr& error, const throw_site& 
   } catch (...) {
   }
   std::exception_ptr left = error;
-  throw_site from = thrown;
   if (core_.options.on_error) try {
       return noting_throw([&] { core_.options.on_error(http::request(*x_), error); });
     } catch (...) {

@@ -83,13 +83,13 @@ class http_connection {
   bool read_head();
   bool is_acceptable();
   bool respond();
-  std::exception_ptr run_handler(throw_site& thrown);
+  std::exception_ptr run_handler();
   void send_earlier_answers() noexcept;
   void finish();
   bool discard_body();
   void refuse(int status, std::string_view text);
   void answer_failure(const std::exception_ptr& error);
-  void report(const std::exception_ptr& error, const throw_site& thrown);
+  [[gnu::noinline]] void report(const std::exception_ptr& error, bool from_handler);
   void end_context() noexcept;
   void linger() noexcept;
 
