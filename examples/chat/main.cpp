@@ -118,8 +118,10 @@ int check() {
   // Each visitor speaks once, and hears until all have been heard.
   constexpr int visitors = 20;
   std::vector<websocket> sockets;
-  for (int i = 0; i != visitors; ++i)
+  for (int i = 0; i != visitors; ++i) {
     sockets.push_back(websocket::dial(goro::background(), "ws://" + at + "/socket"));
+    good = good && sockets.back().read();  // who has heard of his own coming is in the room, and misses nothing
+  }
   std::vector<int> heard(visitors);
   {
     goro::scope all;
