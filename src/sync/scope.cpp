@@ -35,7 +35,10 @@ void keep_escape(countdown& count) {
   // The count that follows orders all stores before whoever waits; nobody collects before that.
   if (__atomic_exchange_n(&state.failed, 1u, __ATOMIC_RELAXED) != 0) return;
   state.first = std::move(error);
-  if (thrown.depth != 0) state.thrown = new (std::nothrow) throw_site(thrown);
+  if (thrown.depth != 0) try {
+      state.thrown = new throw_site(thrown);
+    } catch (const std::bad_alloc&) {  // then without; the form of new that throws is the one that programs replace
+    }
 }
 
 }  // namespace detail

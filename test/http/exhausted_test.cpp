@@ -124,6 +124,8 @@ TEST(HttpExhaustedChild, DISABLED_DescriptorsRunOut) {
 }
 
 TEST_F(HttpExhausted, DescriptorsRunOutAndTheServerGoesOn) {
+  if (goro_test::under_sanitizer && !goro_test::under_tsan)
+    GTEST_SKIP() << "UBSan looks at an object's type through a pipe, for which there is no descriptor";
   const auto r = goro_test::run_child(
       "/proc/self/exe", {"--gtest_filter=HttpExhaustedChild.*", "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
