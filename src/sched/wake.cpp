@@ -364,6 +364,8 @@ int reap_idle_machines(int keep) noexcept {
     machine* m;
     {
       const spin_guard hold(idle.lock);
+      // A library that has cleaned up by now, as OpenSSL does at exit, would lose what it keeps for each thread.
+      if (idle.stopping.load(std::memory_order_relaxed)) return ended;
       const machine* const poller = idle.poller.load(std::memory_order_relaxed);
       if (idle.idle_machines.load(std::memory_order_relaxed) <= keep + (poller != nullptr ? 1 : 0)) return ended;
       m = nullptr;  // the coldest that has no duty is the last
