@@ -136,8 +136,7 @@ def ctest(run, options):
     report.unlink(missing_ok=True)
     command = [*(without_randomised_addresses() if run.preset == "tsan" else []),
                "ctest", "--test-dir", str(ROOT / "build" / run.preset), "--label-regex", f"^({run.labels})$",
-               "--parallel", str(options.jobs + (options.jobs > 1)),  # tests wait about as often as they compute
-               "--output-on-failure", "--no-tests=ignore",
+               "--parallel", str(options.jobs), "--output-on-failure", "--no-tests=ignore",
                "--output-junit", str(report)]
     if options.only or run.only:
         command += ["--tests-regex", options.only or run.only]
