@@ -90,6 +90,8 @@
 #include "sync/address_lock.hpp"
 #include "sync/reader_slots.hpp"
 
+#include <algorithm>
+
 namespace goro {
 
 using detail::lock_kind;
@@ -133,7 +135,8 @@ void rw_mutex::inside::look_around(rw_mutex& m) noexcept {
   const bool lost_slots = m.slots_ != 0;  // readers come here nevertheless: other locks have taken the cells
   const bool from_elsewhere = m.sampled_ != 0 && (m.sampled_ & places) != place;
   const std::uint32_t points = m.sampled_ / point;
-  const std::uint32_t now = from_elsewhere ? points + 2 : points - (points != 0 ? 1 : 0);
+  const std::uint32_t now =
+      from_elsewhere ? std::min(points + 2, points_to_claim) : points - (points != 0 ? 1 : 0);
   close_slots(m);
   m.sampled_ = now * point + place;
   if (!lost_slots && now < points_to_claim) return;

@@ -16,11 +16,18 @@ namespace {
 
 constexpr int reason = static_cast<int>(detail::wait_reason::scope);
 
-// The failure, if there is one; it is then collected. `thrown`: where.
-std::exception_ptr collect(detail::scope_state& state, detail::throw_site& thrown) noexcept {
+using kept_site = std::unique_ptr<detail::throw_site>;
+
+// The failure, if there is one; it is then collected. `thrown`: where, if that is known.
+std::exception_ptr collect(detail::scope_state& state, kept_site& thrown) noexcept {
   if (__atomic_exchange_n(&state.failed, 0u, __ATOMIC_ACQUIRE) == 0) return nullptr;
-  if (const std::unique_ptr<detail::throw_site> kept{std::exchange(state.thrown, nullptr)}) thrown = *kept;
+  thrown.reset(std::exchange(state.thrown, nullptr));
   return std::exchange(state.first, nullptr);
+}
+
+// Apart from the frame that waits, for what it needs of the stack.
+[[gnu::noinline, gnu::cold]] void report_uncollected(std::exception_ptr error, kept_site thrown) noexcept {
+  detail::report_uncaught(std::move(error), thrown != nullptr ? *thrown : detail::throw_site());
 }
 
 }  // namespace
@@ -45,14 +52,14 @@ void keep_escape(countdown& count) {
 
 void scope::wait() {
   state_.count.wait(reason, detail::never, nullptr);
-  detail::throw_site thrown;
+  kept_site thrown;
   if (std::exception_ptr error = collect(state_, thrown)) std::rethrow_exception(std::move(error));
 }
 
 scope::~scope() {
   state_.count.wait(reason, detail::never, nullptr);
-  detail::throw_site thrown;
-  if (std::exception_ptr error = collect(state_, thrown)) detail::report_uncaught(std::move(error), thrown);
+  kept_site thrown;
+  if (std::exception_ptr error = collect(state_, thrown)) report_uncollected(std::move(error), std::move(thrown));
 }
 
 }  // namespace goro
