@@ -11,6 +11,7 @@
 #include "sched/width.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace goro::detail {
 
@@ -23,6 +24,7 @@ constexpr int timers_when_full = 8;   // of a ring that is half full: those that
 constexpr std::size_t global_batch = 128;
 constexpr int steal_rounds = 4;
 constexpr std::uint32_t looks_between_polls = 16;  // looks around of a P that is never out of work
+constexpr std::int64_t worth_a_theft = 10'000;  // ns of work
 constexpr int brief_spins = 48;       // looks, with pauses between, before an M sleeps: a few microseconds
 
 // The row that runs, or begins, is the next after one that has used up its slice.
@@ -132,7 +134,12 @@ goroutine* steal(machine* m, bool timers_too, const standstill* watch) noexcept 
     if (waiting >= plenty || (waiting != 0 && (victim->eager.load(std::memory_order_relaxed) != 0 ||
                                                (watch != nullptr && watch->holds(*victim))))) {
       if (goroutine* const g = victim->ring.steal_half_into(mine->ring)) {
-        victim->eager.store(64, std::memory_order_relaxed);
+        if (waiting >= plenty) {
+          victim->eager.store(64, std::memory_order_relaxed);
+        } else {
+          mine->stole_from = victim;
+          mine->stole_at = now_ns();
+        }
         mine->steals.store(mine->steals.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
         return g;
       }
@@ -159,7 +166,17 @@ bool may_spin(machine* m) noexcept {
   return true;
 }
 
+// This P is out of work: was its last theft from a short ring worth it? See wake.hpp.
+void judge_theft(processor* p) noexcept {
+  if (p->stole_from == nullptr) return;
+  processor& victim = *std::exchange(p->stole_from, nullptr);
+  const bool worth_it = now_ns() - p->stole_at >= worth_a_theft;
+  victim.in_vain.store(worth_it ? 0 : victim.in_vain.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  victim.eager.store(worth_it ? 64 : victim.eager.load(std::memory_order_relaxed) / 4, std::memory_order_relaxed);
+}
+
 goroutine* look_elsewhere(machine* m) noexcept {
+  judge_theft(m->p);
   if (!may_spin(m)) return nullptr;
   for (int round = 0; round != steal_rounds; ++round)
     if (goroutine* const g = steal(m, round == steal_rounds - 1, nullptr)) return g;

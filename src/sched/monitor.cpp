@@ -54,6 +54,7 @@ struct watch {
   std::uint64_t turns = 0;
   std::int64_t turn_since = 0;
   std::int64_t looked = 0;       // last
+  std::int64_t spread = 0;       // when somebody was last woken for its short ring
   std::int64_t next_look = 0;    // at the thread's state in the kernel
   bool told_blocking = false;    // seen in announced blocking in the round before
 };
@@ -85,8 +86,12 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
   // Its goroutines run for long on the average, others wait, and a P is idle: wake.hpp's "who is missed".
   if (idle_too && !p.ring.empty() && w.looked != 0 &&
       (still || now - w.looked > static_cast<std::int64_t>(switches - w.switches) * long_run)) {
-    p.eager.store(16, std::memory_order_relaxed);
-    wake_one();
+    const std::uint32_t in_vain = p.in_vain.load(std::memory_order_relaxed);
+    if (now - w.spread >= quickest << std::min(in_vain, 7u)) {
+      w.spread = now;
+      p.eager.store(in_vain < too_many_in_vain ? 16 : 1, std::memory_order_relaxed);
+      wake_one();
+    }
   }
   w.looked = now;
   // The same few hand over to each other, and rarely enough that the P has not looked at the clock.

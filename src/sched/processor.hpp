@@ -55,6 +55,9 @@ struct alignas(128) processor {
   std::uint64_t last_row_turn = 0;            // and which turn it was
   std::atomic<std::uint32_t> poke{0};         // anyone sets it: look around at the next round
   std::atomic<std::uint32_t> eager{0};        // ready() wakes another P at once so many more times (wake.hpp)
+  std::atomic<std::uint32_t> in_vain{0};      // thefts from here in a row that were not worth it (wake.hpp)
+  processor* stole_from = nullptr;            // the last theft, if it is not known yet how much work it was
+  std::int64_t stole_at = 0;
   std::uint32_t yields = 0;                   // while a P is idle
   std::uint32_t looks_without_poll = 0;       // looks around while somebody waits for a descriptor
   std::atomic<std::uint64_t> turns{0};        // owner counts goroutines taken from the ring or the global queue

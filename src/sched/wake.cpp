@@ -210,7 +210,8 @@ standstill::standstill() noexcept {
 }
 
 bool standstill::holds(const processor& p) const noexcept {
-  return p.index < watched && !p.ring.empty() && p.switches.load(std::memory_order_relaxed) == switches_[p.index];
+  return p.index < watched && !p.ring.empty() && p.in_vain.load(std::memory_order_relaxed) < too_many_in_vain &&
+         p.switches.load(std::memory_order_relaxed) == switches_[p.index];
 }
 
 bool standstill::any() const noexcept {
