@@ -77,8 +77,12 @@ void free_run_next(processor& p) noexcept {
     wake_one();
 }
 
-// One P, one round. True: there was something to do.
-bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
+// What a look at a P asks of the next round: to come in so many ns at the latest.
+constexpr std::int64_t did_something = 0;  // and so go on at the quickest pace
+constexpr std::int64_t look_soon = 50 * us;  // it may yet prove to be blocked
+
+// One P, one round.
+std::int64_t look_at(processor& p, watch& w, std::int64_t now) noexcept {
   const std::uintptr_t owner = p.owner.load(std::memory_order_acquire);
   const std::uint64_t switches = p.switches.load(std::memory_order_relaxed);
   const bool still = owner == w.owner && switches == w.switches;
@@ -109,7 +113,7 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     w.since = now;
     w.next_look = now + 50 * us;
     w.told_blocking = false;
-    return false;
+    return never;
   }
   bool waits = somebody_waits(p, now);
   if ((owner & 1) != 0) {
@@ -119,22 +123,22 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
     const bool first_time = !w.told_blocking && !is_in_brief_call(p);
     w.told_blocking = true;
     w.blocks = blocks;
-    if (!waits || !long_enough || !take_from_blocker(p)) return waits && first_time;
+    if (!waits || !long_enough || !take_from_blocker(p)) return waits && first_time ? quickest : never;
     p.blocks_at.load(std::memory_order_relaxed)->lost();
     count_handoff();
     hand_off(&p);
-    return true;
+    return did_something;
   }
   auto* const m = reinterpret_cast<machine*>(owner);
   const std::int64_t still_for = now - w.since;
-  if (!waits) return false;
+  if (!waits) return never;
   if (idle_too) {  // nothing has to be taken: another M can have what waits
     if (still_for >= slice) wake_one();
     if (still_for >= quickest && p.run_next.load(std::memory_order_relaxed) != nullptr && p.ring.empty()) {
       free_run_next(p);
-      return true;
+      return did_something;
     }
-    return still_for < 200 * us;
+    return still_for < 200 * us ? quickest : never;
   }
   if (m->in_runtime.load(std::memory_order_relaxed) == 0 && still_for >= 50 * us && now >= w.next_look) {
     w.next_look = now + still_for;  // 50, 100, 200 … us
@@ -142,20 +146,20 @@ bool look_at(processor& p, watch& w, std::int64_t now) noexcept {
       m->blocked_since.store(w.since, std::memory_order_relaxed);
       if (!take_from_runner(p)) {
         m->blocked_since.store(0, std::memory_order_relaxed);
-        return true;
+        return quickest;
       }
       count_handoff();
       hand_off(&p);
-      return true;
+      return did_something;
     }
   }
   if (still_for >= slice) {
-    if (!take_from_runner(p)) return true;
+    if (!take_from_runner(p)) return quickest;
     count_revoked_hog();
     hand_off(&p);
-    return true;
+    return did_something;
   }
-  return still_for < 200 * us;  // it may yet prove to be blocked: look soon
+  return still_for < 200 * us ? look_soon : never;
 }
 
 void start_waiting_machines() noexcept {
@@ -191,9 +195,9 @@ std::int64_t io_neglected_for(std::int64_t now) noexcept {
 
 struct verdict {
   bool busy = false;     // some P is not idle
-  bool acted = false;
+  std::int64_t wanted = never;  // the next round in so many ns at the latest
   bool still = false;    // a P stands still while others wait
-  std::int64_t first_timer = never;  // of Ps that stand still, and of idle ones if nobody keeps time
+  std::int64_t first_timer = never;  // of Ps that stand still while one is idle, and of idle ones if nobody keeps time
   std::int64_t io_neglected = 0;
   bool pressed = false;  // somebody waits; or all Ps are busy, and timers run
 };
@@ -201,12 +205,13 @@ struct verdict {
 verdict one_round(std::int64_t now) noexcept {
   verdict v;
   const int n = processor_count();
+  const bool some_idle = idle.idle_processors.load(std::memory_order_relaxed) != 0;
   bool waiting = the_global_queue.size() != 0;
   bool timers = false;
   for (int i = 0; i != n; ++i) {
     processor* const p = processor_at(i);
     if (p->owner.load(std::memory_order_relaxed) != 0) v.busy = true;
-    if (look_at(*p, watches[i], now)) v.acted = true;
+    v.wanted = std::min(v.wanted, look_at(*p, watches[i], now));
     if (p->has_work() || the_global_queue.size() != 0) {
       waiting = true;
       const watch& w = watches[i];
@@ -218,8 +223,8 @@ verdict one_round(std::int64_t now) noexcept {
     if (first == never) continue;
     timers = true;
     const watch& w = watches[i];
-    // A P that switches looks at its timers itself.
-    if (w.owner == 0 ? idle.timekeeper.load(std::memory_order_relaxed) == nullptr : w.since != now)
+    // A P that switches looks at its timers itself; and while none is idle, nobody else could run them sooner.
+    if (w.owner == 0 ? idle.timekeeper.load(std::memory_order_relaxed) == nullptr : some_idle && w.since != now)
       v.first_timer = std::min(v.first_timer, first);
   }
   const bool idle_too = idle.idle_processors.load(std::memory_order_relaxed) != 0;
@@ -270,12 +275,13 @@ void rounds() noexcept {
   std::int64_t quiet_since = now_ns();
   std::int64_t next_second = quiet_since + 1000 * ms;
   std::int64_t pause = quickest;
+  std::int64_t next = pause;  // this time, for there may be a reason to come sooner
   width_control width;
   stack_sweep sweep;
   for (;;) {
     const std::uint32_t before = bell.load(std::memory_order_acquire);
-    interval.store(pause, std::memory_order_relaxed);
-    (void)futex_wait(bell, before, now_ns() + pause);
+    interval.store(next, std::memory_order_relaxed);
+    (void)futex_wait(bell, before, now_ns() + next);
     start_waiting_machines();
     const bool called = bell.load(std::memory_order_relaxed) != before;
     const std::int64_t now = now_ns();
@@ -283,7 +289,7 @@ void rounds() noexcept {
     const verdict v = one_round(now);
     if (v.still || !v.busy) width.reset();
     const bool tiny = width.update(now);
-    if (v.acted || called) {
+    if (v.wanted == did_something || called) {
       without = 0;
       pause = quickest;
     } else if (++without > rounds_before_backing_off) {
@@ -304,8 +310,6 @@ void rounds() noexcept {
     sweep.go_on();
     if (v.busy) {
       quiet_since = now;
-      // The first timer that nobody else looks after, so that it is not found a whole round late.
-      if (v.first_timer != never) pause = std::clamp(v.first_timer - now, quickest, pause);
     } else if (now - quiet_since >= quiet_before_sleep) {
       if (!give_back_when_idle() && sleep_while_idle()) {
         without = 0;
@@ -313,6 +317,9 @@ void rounds() noexcept {
       }
       quiet_since = now_ns();
     }
+    next = std::min(pause, std::max(v.wanted, quickest));
+    // The first timer that nobody else looks after, so that it is not found a whole round late.
+    if (v.busy && v.first_timer != never) next = std::clamp(v.first_timer - now, quickest, next);
   }
 }
 

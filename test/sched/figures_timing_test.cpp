@@ -18,6 +18,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <string>
 
 namespace {
 
@@ -154,6 +157,43 @@ TEST_F(Figures, APingPongSeldomWakesAThread) {
     std::printf("  %llu threads woken in %d round trips\n", static_cast<unsigned long long>(wakes), rounds);
     EXPECT_LE(wakes, static_cast<std::uint64_t>(rounds) / 10);
   });
+}
+
+// How often the monitor has gone to sleep.
+std::uint64_t rounds_of_the_monitor() {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::ifstream status(thread.path() / "status");
+    bool monitor = false;
+    for (std::string line; std::getline(status, line);) {
+      if (line.rfind("Name:", 0) == 0) monitor = line.find("goro-monitor") != std::string::npos;
+      if (monitor && line.rfind("voluntary_ctxt_switches:", 0) == 0) return std::stoull(line.substr(24));
+    }
+  }
+  return 0;
+}
+
+// A P that runs expired timers stands still for long; that is nothing to look at every 20 us.
+TEST_F(Figures, TheMonitorComesSeldomWhileTimersKeepAllPsBusy) {
+  const procs_for_now two(2);
+  double apart = 0;  // in us, on the average
+  for (int tries = 0; tries != 5 && apart < 300; ++tries) {
+    const std::uint64_t before = rounds_of_the_monitor();
+    const auto start = steady_clock::now();
+    goro::wait_group all;
+    for (int i = 0; i != 20'000; ++i)
+      all.go([i] {
+        auto x = static_cast<std::uint64_t>(i) * 0x9e37'79b9'7f4a'7c15 + 1;
+        for (int n = 0; n != 5; ++n) {
+          x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+          goro::sleep_for(std::chrono::nanoseconds(x % 20'000'000));
+        }
+      });
+    all.wait();
+    const double took = std::chrono::duration<double, std::micro>(steady_clock::now() - start).count();
+    apart = std::max(apart, took / static_cast<double>(rounds_of_the_monitor() - before + 1));
+  }
+  std::printf("  a round of the monitor each %.0f us\n", apart);
+  EXPECT_GE(apart, 300);
 }
 
 }  // namespace
