@@ -54,37 +54,42 @@ bool stack_region::reserve(unsigned shift, std::size_t slots) noexcept {
 }
 
 std::size_t stack_region::take(stack_header** out, std::size_t n) noexcept {
-  const spin_guard hold(lock_);
   std::size_t got = 0;
-  while (got < n && hot_count_ > 0) out[got++] = header_of(hot_[--hot_count_]);
-  low_water_ = std::min(low_water_, hot_count_);
-  while (got < n && cold_count_ > 0) {
-    stack_header* const h = header_of(cold_[--cold_count_]);
-    const std::uintptr_t start = slot_start(reinterpret_cast<std::uintptr_t>(h));
-    h->bottom = reinterpret_cast<void*>(start + stack_guard_size);
-    h->size = reinterpret_cast<std::uintptr_t>(h) - start - stack_guard_size;
-    out[got++] = h;
+  std::size_t first = 0;
+  std::size_t fresh = 0;
+  {
+    const spin_guard hold(lock_);
+    while (got < n && hot_count_ > 0) out[got++] = header_of(hot_[--hot_count_]);
+    low_water_ = std::min(low_water_, hot_count_);
+    while (got < n && cold_count_ > 0) out[got++] = make_header(cold_[--cold_count_]);
+    if (got < n) {
+      first = fresh_;
+      fresh = take_fresh(n - got);
+    }
   }
-  if (got < n) got += take_fresh(out + got, n - got);
+  // Their pages come without the lock: that is most of the work, and others take fresh ones at the same time.
+  populate(first, fresh);
+  // The lowest slot number last in the array's order of use: callers pop from the end.
+  for (std::size_t i = fresh; i-- != 0;) out[got++] = make_header(first + i);
   return got;
 }
 
-std::size_t stack_region::take_fresh(stack_header** out, std::size_t n) noexcept {
+// Under the lock. Slots that were never used, from fresh_ on; returns how many.
+std::size_t stack_region::take_fresh(std::size_t n) noexcept {
   n = std::min(n, capacity_ - fresh_);
-  if (n != 0 && !guard(fresh_, n)) n = 0;
-  if (n == 0) return 0;
-  populate(fresh_, n);
-  put_in_cores(fresh_ + n);
-  for (std::size_t i = 0; i != n; ++i) {
-    // The lowest slot number last in the array's order of use: callers pop from the end.
-    stack_header* const h = new (header_of(fresh_ + n - 1 - i)) stack_header;
-    const std::uintptr_t start = slot_start(reinterpret_cast<std::uintptr_t>(h));
-    h->bottom = reinterpret_cast<void*>(start + stack_guard_size);
-    h->size = reinterpret_cast<std::uintptr_t>(h) - start - stack_guard_size;
-    out[i] = h;
-  }
+  if (n == 0 || !guard(fresh_, n)) return 0;
   fresh_ += n;
+  put_in_cores(fresh_);
   return n;
+}
+
+// Of a slot that is the caller's.
+stack_header* stack_region::make_header(std::size_t slot) const noexcept {
+  stack_header* const h = new (header_of(slot)) stack_header;
+  const std::uintptr_t start = slot_start(reinterpret_cast<std::uintptr_t>(h));
+  h->bottom = reinterpret_cast<void*>(start + stack_guard_size);
+  h->size = reinterpret_cast<std::uintptr_t>(h) - start - stack_guard_size;
+  return h;
 }
 
 // Core files have the slots that were ever used, and not the rest of the reservation: the kernel looks at each of its

@@ -76,7 +76,8 @@ class stack_region {
   std::size_t capacity() const noexcept { return capacity_; }
 
  private:
-  std::size_t take_fresh(stack_header** out, std::size_t n) noexcept;
+  std::size_t take_fresh(std::size_t n) noexcept;
+  stack_header* make_header(std::size_t slot) const noexcept;
   std::uintptr_t base() const noexcept { return base_.load(std::memory_order_relaxed); }
   bool guard(std::size_t first, std::size_t n) noexcept;
   void populate(std::size_t first, std::size_t n) noexcept;
