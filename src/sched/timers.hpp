@@ -25,11 +25,13 @@ class timer_heap;
 struct timer_node {
   enum class state : std::uint8_t { idle, armed, firing, moved };
 
-  explicit timer_node(void (*on_fire)(timer_node&) noexcept) noexcept : fire(on_fire) {}
+  explicit timer_node(void (*on_fire)(timer_node&) noexcept, const void* touched = nullptr) noexcept
+      : fire(on_fire), touches(touched) {}
   timer_node(const timer_node&) = delete;
   timer_node& operator=(const timer_node&) = delete;
 
   void (*const fire)(timer_node&) noexcept;  // short: it runs on the scheduler's stack; must not park
+  const void* const touches;                 // what fire will need first, to be fetched ahead; may be null
   std::int64_t when = never;                 // clock of base/clock.hpp, ns; under the home's lock
   std::uint32_t heap_index = UINT32_MAX;     // under the home's lock
   std::atomic<timer_heap*> home{nullptr};

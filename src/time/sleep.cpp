@@ -17,7 +17,8 @@ namespace {
 
 struct sleeper : timer_node {
   explicit sleeper(task t) noexcept
-      : timer_node([](timer_node& node) noexcept { ready(static_cast<sleeper&>(node).who); }), who(t) {}
+      : timer_node([](timer_node& node) noexcept { ready(static_cast<sleeper&>(node).who); }, t.as_goroutine()),
+        who(t) {}
 
   const task who;
 };
@@ -26,7 +27,9 @@ struct sleeper : timer_node {
 struct cancellable_sleeper : timer_node, cancel_node {
   enum : int { asleep, slept, cancelled_early };
 
-  explicit cancellable_sleeper(task t) noexcept : timer_node(&on_time), who(t) { cancelled = &on_cancel; }
+  explicit cancellable_sleeper(task t) noexcept : timer_node(&on_time, t.as_goroutine()), who(t) {
+    cancelled = &on_cancel;
+  }
 
   static void on_time(timer_node& node) noexcept { static_cast<cancellable_sleeper&>(node).end(slept); }
   static void on_cancel(cancel_node& node) noexcept {
