@@ -56,11 +56,13 @@ int file_of(const std::string& text) noexcept {
   return fd;
 }
 
-// Without what makes binutils ask a server for debug information.
-std::vector<char*> offline_environment() {
+// Without what makes binutils ask a server for debug information, and without what is preloaded under this program:
+// goro::locks needs a libgoro, which addr2line does not find.
+std::vector<char*> environment_of_addr2line() {
   std::vector<char*> out;
   for (char** each = environ; each != nullptr && *each != nullptr; ++each)
-    if (std::strncmp(*each, "DEBUGINFOD_URLS=", 16) != 0) out.push_back(*each);
+    if (std::strncmp(*each, "DEBUGINFOD_URLS=", 16) != 0 && std::strncmp(*each, "LD_PRELOAD=", 11) != 0)
+      out.push_back(*each);
   out.push_back(nullptr);
   return out;
 }
@@ -92,7 +94,7 @@ std::string ask(const std::string& module, const std::string& questions) {
   char options[] = "-afiCe";
   std::string path = module;
   char* const arguments[] = {name, options, path.data(), nullptr};
-  const std::vector<char*> environment = offline_environment();
+  const std::vector<char*> environment = environment_of_addr2line();
   pid_t child = -1;
   const bool started = posix_spawnp(&child, name, &actions, &attributes, arguments, environment.data()) == 0;
   posix_spawnattr_destroy(&attributes);
