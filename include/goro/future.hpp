@@ -28,6 +28,7 @@
 #include <goro/detail/canceller.hpp>
 #include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
+#include <goro/detail/throw_site.hpp>
 #include <goro/go.hpp>
 
 namespace goro {
@@ -54,6 +55,7 @@ GORO_API void* claim_future(future_core* core);            // where the value go
 GORO_API void unclaim_future(future_core* core) noexcept;  // making the value threw
 GORO_API void publish_future(future_core* core) noexcept;  // the value is there: wakes all
 GORO_API void fail_future(future_core* core, std::exception_ptr error);  // throws already_satisfied
+GORO_API void fail_async(future_core* core, std::exception_ptr error);   // … with what noting_throw has noted
 GORO_API std::exception_ptr escaped_exception();  // in a handler: the exception, or on with a goexit
 GORO_API bool future_ready(const future_core* core) noexcept;
 GORO_API void wait_future(future_core* core);
@@ -82,6 +84,14 @@ struct future_value<void> {
   using stored = std::monostate;
   static void take(void*) {}
   static void put(void*) {}
+};
+
+// For async: a failure with the place where it was thrown.
+struct promise_core {
+  template <class R>
+  static future_core* of(const promise<R>& p) noexcept {
+    return p.core_;
+  }
 };
 
 template <class T>
@@ -201,6 +211,8 @@ class promise {
   void swap(promise& other) noexcept { std::swap(core_, other.core_); }
 
  private:
+  friend struct detail::promise_core;
+
   detail::future_core* state() const {
     if (core_ == nullptr) detail::throw_future_error(detail::future_misuse::no_state);
     return core_;
@@ -228,17 +240,19 @@ template <class F, class... Args>
       const auto run = [](std::decay_t<F> own, std::tuple<std::decay_t<Args>...> own_args) -> result {
         return std::apply(std::move(own), std::move(own_args));
       };
-      if constexpr (std::is_void_v<result>) {
-        run(std::move(f), std::move(args));
-        ours.set_value();
-      } else {
-        ours.set_value(run(std::move(f), std::move(args)));
-      }
+      detail::noting_throw([&] {
+        if constexpr (std::is_void_v<result>) {
+          run(std::move(f), std::move(args));
+          ours.set_value();
+        } else {
+          ours.set_value(run(std::move(f), std::move(args)));
+        }
+      });
     } catch (...) {
       failure = detail::escaped_exception();
     }
     // Only now that the handler has let go of it: whoever gets the exception is then its only owner.
-    if (failure) ours.set_exception(std::move(failure));
+    if (failure) detail::fail_async(detail::promise_core::of(ours), std::move(failure));
   });
   return theirs;
 }

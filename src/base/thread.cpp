@@ -2,6 +2,7 @@
 #include "base/thread.hpp"
 
 #include <pthread.h>
+#include <atomic>
 #include <cerrno>
 #include <initializer_list>
 
@@ -15,6 +16,13 @@ sigset_t signals_left_to_users() noexcept {
   return all_but_faults;
 }
 
+namespace {
+constinit std::atomic<int> threads{0};
+}  // namespace
+
+int runtime_threads() noexcept { return threads.load(std::memory_order_relaxed); }
+void count_ended_thread() noexcept { threads.fetch_sub(1, std::memory_order_relaxed); }
+
 int start_thread(void* (*main)(void*), void* argument, std::size_t stack_size) noexcept {
   const int saved_errno = errno;
   const sigset_t blocked = signals_left_to_users();
@@ -25,7 +33,9 @@ int start_thread(void* (*main)(void*), void* argument, std::size_t stack_size) n
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   if (stack_size != 0) pthread_attr_setstacksize(&attributes, stack_size);
   pthread_t thread;
+  threads.fetch_add(1, std::memory_order_relaxed);
   const int error = pthread_create(&thread, &attributes, main, argument);
+  if (error != 0) threads.fetch_sub(1, std::memory_order_relaxed);
   pthread_attr_destroy(&attributes);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   errno = saved_errno;

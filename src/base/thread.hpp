@@ -21,7 +21,11 @@ struct runtime_thread {
 // What the runtime's threads leave to the user's threads: all signals but faults (and a profiler's ticks).
 sigset_t signals_left_to_users() noexcept;
 
-// start_thread without the name.
+// How many threads of the runtime there are. One that ends may be out of it a moment before it is gone.
+int runtime_threads() noexcept;
+
+// start_thread without the name, which counts what it has started; who calls it counts the ends.
+void count_ended_thread() noexcept;
 int start_thread(void* (*main)(void*), void* argument, std::size_t stack_size) noexcept;
 
 // Starts a detached thread that bears Kind's name and runs Kind's body. The signals that it leaves to users are
@@ -35,6 +39,7 @@ int start_thread(void* argument = nullptr) noexcept {
       [](void* given) -> void* {
         (void)prctl(PR_SET_NAME, Kind.name, 0, 0, 0);
         Kind.body(given);
+        count_ended_thread();
         return nullptr;
       },
       argument, Kind.stack_size);

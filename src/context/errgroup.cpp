@@ -20,6 +20,7 @@
 // Tests: test/context/errgroup_{test,stress_test}.cpp.
 #include <goro/errgroup.hpp>
 
+#include "sched/throw_site.hpp"
 #include "sched/uncaught.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/escape.hpp"
@@ -228,8 +229,8 @@ void errgroup::set_limit(int n) {
 }
 
 void errgroup::wait() {
-  if (std::exception_ptr failure = detail::wait_for_all(detail::state_of(state_, "wait")))
-    std::rethrow_exception(std::move(failure));
+  detail::errgroup_state& s = detail::state_of(state_, "wait");
+  if (std::exception_ptr failure = detail::wait_for_all(s)) detail::rethrow_from(&s.thrown, std::move(failure));
 }
 
 std::error_code errgroup::wait(std::error_code& ec) {

@@ -87,19 +87,10 @@ void append_head(std::string& to, const sighting& s, const crowds& waiting) {
   to += ":\n";
 }
 
-void append_place(std::string& to, const stack_frame& f, const symbol& s) {
-  if (!f.file.empty())
-    append(to.append(f.file), ":%d", f.line);
-  else if (!s.module.empty())
-    append(to.append(s.module), "+%#lx", static_cast<unsigned long>(s.offset));
-  else
-    append(to, "%#lx", static_cast<unsigned long>(f.pc));
-}
-
 void append_stack(std::string& to, const sightings& seen, const sighting& s) {
   for (const stack_frame& f : frames_of(seen.stack_of(s))) {
     to.append(f.function.empty() ? "?" : f.function).append("\n\t");
-    append_place(to, f, symbol_of(f.pc));
+    to += where(f);
     append(to, " (%#lx)\n", static_cast<unsigned long>(f.pc));
   }
   switch (s.note) {
@@ -114,8 +105,7 @@ void append_stack(std::string& to, const sightings& seen, const sighting& s) {
 }
 
 void append_creation(std::string& to, std::uint64_t created_by, std::uintptr_t created_at, bool same = true) {
-  const symbol& where = symbol_of(created_at);
-  const stack_frame& f = user_frame(where);
+  const stack_frame& f = user_frame(symbol_of(created_at));
   to += "created by ";
   if (!same)
     to += "several goroutines";
@@ -124,7 +114,7 @@ void append_creation(std::string& to, std::uint64_t created_by, std::uintptr_t c
   else
     append(to, "goroutine %llu", static_cast<unsigned long long>(created_by));
   to += " at ";
-  append_place(to, f, where);
+  to += where(f);
   if (!f.function.empty()) to.append(" in ").append(f.function);
   to += '\n';
 }

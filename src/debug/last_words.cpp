@@ -56,7 +56,7 @@ void write_stack_here() noexcept {
     std::string text = "its stack, innermost first:\n";
     for (const stack_frame& f : frames_of(stack)) {
       text.append(f.function.empty() ? "?" : f.function).append("\n\t");
-      text.append(f.file.empty() ? "?" : f.file).append(":").append(std::to_string(f.line)).append("\n");
+      text.append(where(f)).append("\n");
     }
     if (stack.size() == most_frames) text += "\t... and what called these\n";
     write_piece(nullptr, text += '\n');
@@ -102,13 +102,17 @@ bool is_throwing(const stack_frame& f) noexcept {
 }
 
 void stack_of_throw(const std::uintptr_t* pcs, std::size_t n, std::vector<stack_frame>& out) {
-  const std::span<const std::uintptr_t> stack(pcs, n);
-  symbolise(stack);
-  out = frames_of(stack);
-  std::size_t machinery = 0;  // that of an inner throw, in a destructor, is caught farther in
-  for (std::size_t i = 0; i != std::min<std::size_t>(out.size(), 8); ++i)
-    if (is_throwing(out[i])) machinery = i + 1;
-  out.erase(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(machinery));
+  for (const std::uintptr_t* const end = pcs + n; pcs != end;) {
+    const std::uintptr_t* const next = std::find(pcs, end, std::uintptr_t{0});
+    const std::span<const std::uintptr_t> stack(pcs, next);
+    symbolise(stack);
+    const std::vector<stack_frame> frames = frames_of(stack);
+    std::size_t machinery = 0;  // that of an inner throw, in a destructor, is caught farther in
+    for (std::size_t i = 0; i != std::min<std::size_t>(frames.size(), 8); ++i)
+      if (is_throwing(frames[i])) machinery = i + 1;
+    out.insert(out.end(), frames.begin() + static_cast<std::ptrdiff_t>(machinery), frames.end());
+    pcs = next == end ? end : next + 1;
+  }
 }
 
 stack_frame creation_of(std::uintptr_t created_at) {

@@ -50,8 +50,7 @@ void append_stack(std::string& to, const std::vector<std::uintptr_t>& stack) {
   for (std::size_t i = first; i != frames.size(); ++i) {
     const stack_frame& f = frames[i];
     to.append("\t\t").append(f.function.empty() ? "?" : f.function);
-    if (!f.file.empty()) to.append(" ").append(f.file).append(":").append(std::to_string(f.line));
-    to += '\n';
+    to.append(" ").append(where(f)) += '\n';
   }
 }
 

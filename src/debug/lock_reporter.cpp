@@ -2,6 +2,7 @@
 #include "debug/lock_reporter.hpp"
 
 #include "debug/lock_watch.hpp"
+#include "debug/symbolise.hpp"
 #include "debug/walk.hpp"
 
 #include "base/thread.hpp"
@@ -31,6 +32,7 @@ std::vector<std::uint64_t> ask_the_proof(std::span<const std::uint64_t>) {
 }  // namespace
 
 constinit stuck_proof prove_stuck = &ask_the_proof;
+constinit std::chrono::milliseconds time_for_names{20'000};
 
 namespace {
 
@@ -220,10 +222,15 @@ void lock_watch::run() {
 
 void lock_watch::write_all(std::unique_lock<std::mutex>& held) {
   const bool impatient = !suspicions_.empty() && suspicions_.front().due == clock::time_point::min();
+  const auto done = [this, impatient] {
+    return reports_.empty() && !writing_ && (!impatient || suspicions_.empty());
+  };
+  if (has_thread_ && written_.wait_for(held, time_for_names, done)) return;
+  const no_more_asking names;  // the machine is slow, or a debug information large: better without names than never
   if (has_thread_)
-    written_.wait_for(held, 20s, [this, impatient] {
-      return reports_.empty() && !writing_ && (!impatient || suspicions_.empty());
-    });
+    written_.wait_for(held, 20s, done);
+  else
+    while (!reports_.empty()) write_report(held);
 }
 
 void lock_watch::be_impatient() {

@@ -2,6 +2,7 @@
 // What GORO_DEBUG=deadlock knows, for those who show it, and the seam for those who can prove more.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -34,5 +35,7 @@ extern const char lock_watch_is_linked;
 // 8 … seconds. At first leak::prove(). Null: such waits are not reported. Set before a second goroutine runs.
 using stuck_proof = std::vector<std::uint64_t> (*)(std::span<const std::uint64_t> asked);
 extern constinit stuck_proof prove_stuck;
+// How long the end of the process waits for the names in a report; then it is written without. Tests have less of it.
+extern constinit std::chrono::milliseconds time_for_names;
 
 }  // namespace goro::detail

@@ -130,7 +130,7 @@ void write_pins(text_sink sink) {
     text += line;
     for (const stack_frame& f : p.stack) {
       text.append(f.function.empty() ? "?" : f.function).append("\n\t");
-      text.append(f.file.empty() ? "?" : f.file).append(":").append(std::to_string(f.line)).append("\n");
+      text.append(where(f)).append("\n");
     }
     if (p.stack.empty()) text += "\t(other places: there are too many)\n";
   }

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -36,6 +37,9 @@ std::unordered_map<std::uintptr_t, symbol>& known() {
 }
 constinit std::mutex known_lock;
 
+constinit std::atomic<int> in_a_hurry{0};
+constexpr std::int64_t look_for_hurry_every = 50'000'000;
+
 // The questions as a file, so that nobody has to feed a pipe while the other end is full.
 int file_of(const std::string& text) noexcept {
   const int fd = memfd_create("goro", MFD_CLOEXEC);
@@ -52,11 +56,13 @@ int file_of(const std::string& text) noexcept {
   return fd;
 }
 
-// Without what makes binutils ask a server for debug information.
-std::vector<char*> offline_environment() {
+// Without what makes binutils ask a server for debug information, and without what is preloaded under this program:
+// goro::locks needs a libgoro, which addr2line does not find.
+std::vector<char*> environment_of_addr2line() {
   std::vector<char*> out;
   for (char** each = environ; each != nullptr && *each != nullptr; ++each)
-    if (std::strncmp(*each, "DEBUGINFOD_URLS=", 16) != 0) out.push_back(*each);
+    if (std::strncmp(*each, "DEBUGINFOD_URLS=", 16) != 0 && std::strncmp(*each, "LD_PRELOAD=", 11) != 0)
+      out.push_back(*each);
   out.push_back(nullptr);
   return out;
 }
@@ -64,6 +70,7 @@ std::vector<char*> offline_environment() {
 // What addr2line says; what it said so far if it takes too long; empty if it cannot be run.
 std::string ask(const std::string& module, const std::string& questions) {
   std::string answer;
+  if (in_a_hurry.load(std::memory_order_relaxed) != 0) return answer;
   const int in = file_of(questions);
   if (in < 0) return answer;
   int ends[2];
@@ -87,7 +94,7 @@ std::string ask(const std::string& module, const std::string& questions) {
   char options[] = "-afiCe";
   std::string path = module;
   char* const arguments[] = {name, options, path.data(), nullptr};
-  const std::vector<char*> environment = offline_environment();
+  const std::vector<char*> environment = environment_of_addr2line();
   pid_t child = -1;
   const bool started = posix_spawnp(&child, name, &actions, &attributes, arguments, environment.data()) == 0;
   posix_spawnattr_destroy(&attributes);
@@ -98,9 +105,9 @@ std::string ask(const std::string& module, const std::string& questions) {
     const std::int64_t limit = monotonic_ns() + patience;
     for (;;) {
       pollfd p{ends[0], POLLIN, 0};
-      const std::int64_t left = (limit - monotonic_ns()) / 1'000'000;
-      const int r = left <= 0 ? 0 : poll(&p, 1, static_cast<int>(left));
-      if (r < 0 && errno == EINTR) continue;
+      const std::int64_t left = in_a_hurry.load(std::memory_order_relaxed) != 0 ? 0 : limit - monotonic_ns();
+      const int r = left <= 0 ? 0 : poll(&p, 1, static_cast<int>(std::min(left, look_for_hurry_every) / 1'000'000));
+      if ((r < 0 && errno == EINTR) || (r == 0 && left > 0)) continue;
       if (r <= 0) {
         (void)kill(child, SIGKILL);
         break;
@@ -162,6 +169,9 @@ void read_answer(std::string_view answer, std::span<const std::uintptr_t> pcs) {
 
 }  // namespace
 
+no_more_asking::no_more_asking() noexcept { in_a_hurry.fetch_add(1, std::memory_order_relaxed); }
+no_more_asking::~no_more_asking() { in_a_hurry.fetch_sub(1, std::memory_order_relaxed); }
+
 void symbolise(std::span<const std::uintptr_t> pcs) {
   const std::lock_guard<std::mutex> hold(known_lock);
   std::map<std::string, std::vector<std::uintptr_t>> fresh;
@@ -202,6 +212,14 @@ const stack_frame& user_frame(const symbol& s) noexcept {
   for (const stack_frame& f : s.frames)
     if (!f.file.empty() && !is_goro_header(f.file)) return f;
   return s.frames.back();
+}
+
+std::string where(const stack_frame& f) {
+  if (!f.file.empty()) return f.file + ':' + std::to_string(f.line);
+  const symbol& s = symbol_of(f.pc);
+  char number[32];
+  std::snprintf(number, sizeof number, "%#lx", static_cast<unsigned long>(s.module.empty() ? f.pc : s.offset));
+  return s.module.empty() ? number : s.module + '+' + number;
 }
 
 bool is_inner(const stack_frame& f) noexcept {

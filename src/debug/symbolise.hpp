@@ -26,11 +26,24 @@ struct symbol {
 // Looks up those that are not known yet. Any thread; may block while addr2line runs, 20 s at most a module.
 void symbolise(std::span<const std::uintptr_t> pcs);
 
+// While one of these lives nobody waits for addr2line, and who does already stops: for a report that would be late,
+// which then has modules and offsets for what is not known yet.
+class no_more_asking {
+ public:
+  no_more_asking() noexcept;
+  ~no_more_asking();
+  no_more_asking(const no_more_asking&) = delete;
+  no_more_asking& operator=(const no_more_asking&) = delete;
+};
+
 // One of those. The reference holds for ever.
 const symbol& symbol_of(std::uintptr_t pc);
 
 // The line that a user would point at: the first frame that is not in goro's headers.
 const stack_frame& user_frame(const symbol& s) noexcept;
+
+// "file:line"; "module+offset" where no names are known; or the address. Of an address that has been symbolised.
+std::string where(const stack_frame& f);
 
 // A function of goro's inside, or of the C++ library between goro and a closure: left out of stacks.
 bool is_inner(const stack_frame& f) noexcept;

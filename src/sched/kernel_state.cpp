@@ -3,7 +3,9 @@
 
 #include "sched/machine.hpp"
 
+#include <climits>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
@@ -31,6 +33,21 @@ bool sleeps_in_kernel(machine* m) noexcept {
   text[n] = '\0';
   const char* const end = std::strrchr(text, ')');
   return end != nullptr && end[1] == ' ' && (end[2] == 'S' || end[2] == 'D');
+}
+
+int threads_of_process() noexcept {
+  constexpr int unknown = INT_MAX;
+  const int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return unknown;
+  char text[512];
+  const ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  if (n <= 0) return unknown;
+  text[n] = '\0';
+  const char* at = std::strrchr(text, ')');  // behind it the state, the third field; their number is the 20th
+  for (int field = 2; at != nullptr && field != 20; ++field) at = std::strchr(at + 1, ' ');
+  const int threads = at == nullptr ? 0 : std::atoi(at);
+  return threads > 0 ? threads : unknown;
 }
 
 }  // namespace goro::detail

@@ -13,12 +13,14 @@
 #include "sched/kernel_state.hpp"
 #include "sched/machine.hpp"
 #include "sched/netpoll.hpp"
+#include "sched/process_end.hpp"
 #include "sched/procs.hpp"
 #include "sched/stack_sweep.hpp"
 #include "sched/wake.hpp"
 #include "sched/width.hpp"
 
 #include <algorithm>
+#include <climits>
 #include <sys/prctl.h>
 
 namespace goro::detail {
@@ -270,6 +272,20 @@ bool sleep_while_idle() noexcept {
   }
 }
 
+// The process ends: no goroutine runs any more, but plain threads may wait with a limit, or for a descriptor.
+[[noreturn]] void look_after_threads() noexcept {
+  for (;;) {
+    const std::uint32_t before = bell.load(std::memory_order_acquire);
+    std::int64_t now = now_ns();
+    set_coarse_now(monotonic_ns());
+    for (int i = 0, n = processor_count(); i != n; ++i) (void)processor_at(i)->timers.run_expired(now, INT_MAX);
+    const bool io = somebody_waits_for_io();
+    if (io) (void)poll_and_ready();
+    now = now_ns();
+    (void)futex_wait(bell, before, std::min(earliest_timer(), now + (io ? poll_after : 10 * slowest)));
+  }
+}
+
 void rounds() noexcept {
   int without = 0;
   std::int64_t quiet_since = now_ns();
@@ -282,6 +298,7 @@ void rounds() noexcept {
     const std::uint32_t before = bell.load(std::memory_order_acquire);
     interval.store(next, std::memory_order_relaxed);
     (void)futex_wait(bell, before, now_ns() + next);
+    if (goroutines_have_stopped()) look_after_threads();
     start_waiting_machines();
     const bool called = bell.load(std::memory_order_relaxed) != before;
     const std::int64_t now = now_ns();

@@ -23,6 +23,7 @@
 #include "sched/coarse_clock.hpp"
 #include "sched/entry.hpp"
 #include "sched/hooks.hpp"
+#include "sched/process_end.hpp"
 #include "sched/runtime.hpp"
 #include "sched/thread_waiter.hpp"
 #include "sched/wake.hpp"
@@ -100,6 +101,8 @@ void park(task self, wait_reason why, const void* on) noexcept {
     hooks.parks(g, to_string(why));
   machine* const m = g->m;
   (void)m->enter();
+  if (m->p == nullptr && ends_the_process(g)) [[unlikely]]
+    goroutine_waits_while_process_ends(why, on);
   g->why.store(why, std::memory_order_relaxed);
   g->waits_on.store(on, std::memory_order_relaxed);
   g->state.store(goroutine_state::parked, std::memory_order_relaxed);
@@ -194,6 +197,11 @@ void yield_now() noexcept {
   machine* const m = g->m;
   (void)m->enter();
   processor* const p = m->p;
+  if (p == nullptr && ends_the_process(g)) [[unlikely]] {
+    m->leave();
+    sched_yield();
+    return;
+  }
   goroutine* const next = pick_after(m, g);
   // Nobody else is here, and it is not yet time to look around.
   if (next == nullptr && p != nullptr && p->rounds_left > 1 && !p->has_work() &&
@@ -208,6 +216,7 @@ void yield_now() noexcept {
 
 // After a hand-shake or a blocking call took the P: g waits for another in the global queue.
 void wait_for_processor(machine* m, goroutine* g) noexcept {
+  if (ends_the_process(g)) return;  // it goes on without
   leave_stack(m, g, leaving::displaced, pick_after(m, g));
 }
 

@@ -12,6 +12,7 @@
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
 #include "sched/park.hpp"
+#include "sched/process_end.hpp"
 #include "sched/procs.hpp"
 #include "sched/schedule_trace.hpp"
 #include "sched/stack_overflow.hpp"
@@ -36,32 +37,6 @@ constinit std::mutex starting;
 constinit std::atomic<std::uint64_t> created{0};
 constinit std::atomic<std::uint64_t> finished{0};
 
-// Goroutines that are still alive when the process ends stop at their next scheduling point: no P is given
-// out any more, those that run are taken where that can be done at once, and the rest look around at their
-// next switch, see `stopping`, and sleep. Nothing of the runtime is ever destroyed.
-void stop_at_exit() noexcept {
-  {
-    const spin_guard hold(idle.lock);
-    idle.stopping.store(true, std::memory_order_relaxed);
-  }
-  const machine* const mine = current_machine();
-  for (int i = 0, in_use = processor_count(); i != in_use; ++i) {
-    processor* const p = processor_at(i);
-    p->poke.store(1, std::memory_order_relaxed);
-    if (mine != nullptr && mine->p == p) continue;
-    if (!take_from_blocker(*p)) (void)take_from_runner(*p);
-  }
-  if constexpr (sanitizer::asan) {  // what parked stacks refer to is not leaked
-    for (std::size_t i = 0; i != block_count(); ++i) {
-      const goroutine* const g = block_at(i);
-      const goroutine_state state = g->state.load(std::memory_order_relaxed);
-      if (state != goroutine_state::dead && g->stack != nullptr)
-        sanitizer::keep_alive(g->stack->bottom, g->stack->size + sizeof(stack_header));
-      if (state != goroutine_state::dead) sanitizer::keep_alive(g, sizeof *g);  // its closure, its name
-    }
-  }
-}
-
 void in_forked_child() noexcept {
   forked.store(true, std::memory_order_relaxed);
   if (machine* const m = current_machine()) m->revoke.store(revocation::forked, std::memory_order_relaxed);
@@ -81,7 +56,7 @@ void start() {
   set_processors(n, false);
   install_overflow_handler();
   pthread_atfork(nullptr, nullptr, &in_forked_child);
-  std::atexit(&stop_at_exit);
+  std::atexit(&stop_goroutines_at_exit);
   start_monitor();
   if (wanted.schedtrace_ms != 0) start_schedule_trace(wanted.schedtrace_ms);
   if (wanted.debug_leak) say_if_heap_is_not_recorded();

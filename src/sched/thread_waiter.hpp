@@ -7,6 +7,7 @@
 #pragma once
 
 #include "base/parker.hpp"
+#include "sched/process_end.hpp"
 #include "sched/wait_reason.hpp"
 
 #include <atomic>
@@ -23,7 +24,10 @@ class thread_waiter {
   void park(wait_reason why, const void* on) noexcept {
     on_.store(on, std::memory_order_relaxed);
     why_.store(why, std::memory_order_relaxed);
-    parker_.park();
+    if (goroutines_have_stopped()) [[unlikely]]
+      park_while_process_ends(parker_, why, on);
+    else
+      parker_.park();
     why_.store(wait_reason::none, std::memory_order_relaxed);
   }
 

@@ -6,6 +6,8 @@
 
 #include <unwind.h>
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #if defined(__x86_64__)
 asm(R"(
@@ -76,6 +78,11 @@ constinit spin_lock lock;
 constinit site sites[8] = {};  // under lock
 constinit std::size_t oldest = 0;
 
+// Set from before an exception is thrown again until the frame that does so is unwound: for the first pass, which runs
+// no code of others, so it stays in its thread.
+thread_local constinit const throw_site* rethrown_from = nullptr;
+constexpr std::size_t most_of_origin = throw_site::most_frames / 2;
+
 _Unwind_Reason_Code add(_Unwind_Context* frame, void* to) noexcept {
   throw_site& s = *static_cast<throw_site*>(to);
   if (s.depth == throw_site::most_frames) return _URC_END_OF_STACK;
@@ -86,6 +93,11 @@ _Unwind_Reason_Code add(_Unwind_Context* frame, void* to) noexcept {
 void note(std::uint64_t goroutine) noexcept {
   site now;
   now.goroutine = goroutine;
+  if (rethrown_from != nullptr) {
+    now.stack.depth = std::min(rethrown_from->depth, most_of_origin);
+    std::copy_n(rethrown_from->pcs, now.stack.depth, now.stack.pcs);
+    now.stack.pcs[now.stack.depth++] = 0;
+  }
   (void)_Unwind_Backtrace(&add, &now.stack);  // before the lock: it may wait for the loader
   const spin_guard hold(lock);
   site* to = std::find_if(std::begin(sites), std::end(sites),
@@ -114,6 +126,23 @@ throw_site take_throw_site(std::uint64_t id) noexcept {
 throw_site take_throw_site() noexcept {
   const goroutine* const g = current_goroutine();
   return g == nullptr ? throw_site() : take_throw_site(g->id);
+}
+
+throw_site* keep_throw_site(const throw_site& site) noexcept {
+  if (site.depth == 0) return nullptr;
+  try {
+    return new throw_site(site);
+  } catch (const std::bad_alloc&) {  // then without; the form of new that throws is the one that programs replace
+    return nullptr;
+  }
+}
+
+void rethrow_from(const throw_site* origin, std::exception_ptr error) {
+  struct until_unwound {
+    ~until_unwound() { rethrown_from = nullptr; }
+  } const named;
+  rethrown_from = origin;
+  std::rethrow_exception(std::move(error));
 }
 
 void call_noting_throw(void (*run)(void*), void* closure) { goro_detail_watched_call(run, closure); }

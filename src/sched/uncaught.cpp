@@ -50,12 +50,24 @@ bool write_creation(const goroutine* g) noexcept {
   }
 }
 
+// For want of a line: addr2line is not there, or says nothing.
+void append_module(fatal_text& to, std::uintptr_t pc) noexcept {
+  try {
+    const place at = locate(pc);
+    if (!at.module.empty()) to << " at " << at.module.c_str() << '+' << hex(at.offset);
+  } catch (...) {  // no memory: then without
+  }
+}
+
 void write_throw_site(const throw_site& site) noexcept {
   const char* before = "  thrown by ";
   for (const stack_frame& f : frames_of(site)) {
     fatal_text line;
     line << before << (f.function.empty() ? "?" : f.function.c_str());
-    if (!f.file.empty()) line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
+    if (!f.file.empty())
+      line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
+    else
+      append_module(line, f.pc);
     line << '\n';
     line.write();
     before = "         in ";

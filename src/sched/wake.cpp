@@ -165,6 +165,7 @@ void wake_from_outside() noexcept {
 
 void wake_for_timer(std::int64_t when) noexcept {
   light_fence();  // W1
+  if (idle.stopping.load(std::memory_order_relaxed)) return wake_monitor();  // it is the only one to keep time
   {
     const spin_guard hold(idle.lock);
     if (idle.timekeeper.load(std::memory_order_relaxed) != nullptr && idle.timekeeper_until <= when) return;

@@ -17,6 +17,7 @@
 #include <goro/future.hpp>
 
 #include "base/lock_rank.hpp"
+#include "sched/throw_site.hpp"
 #include "sync/future_sight.hpp"
 #include "sync/waiter.hpp"
 
@@ -45,7 +46,10 @@ struct future_core {
   bool retrieved = false;  // the promise's
   ranked_spin_lock<lock_rank::wait_list> lock;
   waiter* first = nullptr;  // these under lock
-  waiter* last = nullptr;
+  union {
+    waiter* last = nullptr;
+    throw_site* thrown;  // once the status is `failed`, when nobody waits any more: where, or null
+  };
   chan<std::monostate> done;  // nil until somebody asks
   std::exception_ptr error;   // I1
 };
@@ -70,6 +74,7 @@ void drop(future_core* core) noexcept {
   if (core->ends.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (core->status.load(std::memory_order_relaxed) == future_status::value && core->destroy != nullptr)
     core->destroy(storage(core));
+  if (core->status.load(std::memory_order_relaxed) == future_status::failed) delete core->thrown;
   const std::align_val_t align = block_align(core->align);
   core->~future_core();
   ::operator delete(static_cast<void*>(core), align);
@@ -80,15 +85,16 @@ bool try_claim(future_core* core) noexcept {
   return core->status.compare_exchange_strong(expected, future_status::claimed, std::memory_order_relaxed);
 }
 
-// The result is there: wakes all.
-void settle(future_core* core, future_status status) noexcept {
+// The result is there: wakes all. `thrown`: of a failure.
+void settle(future_core* core, future_status status, throw_site* thrown = nullptr) noexcept {
   waiter* claimed = nullptr;
   chan<std::monostate> done;
   {
     const spin_guard guard(core->lock);
+    claimed = take_all(core->first, core->last);
+    if (status == future_status::failed) core->thrown = thrown;
     core->status.store(status, std::memory_order_release);  // P1, I2
     done = core->done;
-    claimed = take_all(core->first, core->last);
   }
   wake_all(claimed);
   if (done) done.close();
@@ -171,6 +177,13 @@ void fail_future(future_core* core, std::exception_ptr error) {
   settle(core, future_status::failed);
 }
 
+void fail_async(future_core* core, std::exception_ptr error) {
+  throw_site* const thrown = keep_throw_site(take_throw_site());
+  (void)try_claim(core);  // nobody else has the promise
+  core->error = std::move(error);
+  settle(core, future_status::failed, thrown);
+}
+
 bool future_ready(const future_core* core) noexcept {
   return is_done(core->status.load(std::memory_order_acquire));  // P1
 }
@@ -216,7 +229,7 @@ recv_chan<std::monostate> future_done(future_core* core) {
 void* future_result(future_core* core) {
   wait_future(core);
   if (core->status.load(std::memory_order_acquire) == future_status::failed)  // P1
-    std::rethrow_exception(std::move(core->error));                           // get() is called once
+    rethrow_from(core->thrown, std::move(core->error));                       // get() is called once
   return storage(core);
 }
 

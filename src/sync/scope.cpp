@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <goro/scope.hpp>
 
+#include "sched/throw_site.hpp"
 #include "sched/uncaught.hpp"
 #include "sched/wait_reason.hpp"
 #include "sync/escape.hpp"
 
 #include <cstddef>
 #include <memory>
-#include <new>
 #include <type_traits>
 
 namespace goro {
@@ -42,10 +42,7 @@ void keep_escape(countdown& count) {
   // The count that follows orders all stores before whoever waits; nobody collects before that.
   if (__atomic_exchange_n(&state.failed, 1u, __ATOMIC_RELAXED) != 0) return;
   state.first = std::move(error);
-  if (thrown.depth != 0) try {
-      state.thrown = new throw_site(thrown);
-    } catch (const std::bad_alloc&) {  // then without; the form of new that throws is the one that programs replace
-    }
+  state.thrown = keep_throw_site(thrown);
 }
 
 }  // namespace detail
@@ -53,7 +50,7 @@ void keep_escape(countdown& count) {
 void scope::wait() {
   state_.count.wait(reason, detail::never, nullptr);
   kept_site thrown;
-  if (std::exception_ptr error = collect(state_, thrown)) std::rethrow_exception(std::move(error));
+  if (std::exception_ptr error = collect(state_, thrown)) detail::rethrow_from(thrown.get(), std::move(error));
 }
 
 scope::~scope() {

@@ -3,6 +3,9 @@
 // And locks that are none any more. Ends with 0 at once: GORO_DEBUG=deadlock has said by then what it has to say.
 #include <goro/goro.hpp>
 
+#include "debug/lock_watch.hpp"
+
+#include <chrono>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -198,6 +201,12 @@ void replaced() {
   done.wait();
 }
 
+// A report whose names nobody tells in time.
+void unnamed() {
+  goro::detail::time_for_names = std::chrono::milliseconds(300);
+  replaced();
+}
+
 constexpr struct {
   const char* name;
   void (*run)();
@@ -217,7 +226,8 @@ constexpr struct {
              {"many_like_these", many_like_these},
              {"overwritten", overwritten},
              {"copied", copied},
-             {"replaced", replaced}};
+             {"replaced", replaced},
+             {"unnamed", unnamed}};
 
 }  // namespace
 

@@ -35,6 +35,11 @@ void note(const goro::goroutine_info& info, std::exception_ptr) {
   std::atomic_signal_fence(std::memory_order_seq_cst);  // no tail call
 }
 
+[[gnu::noinline]] void wait_far_in(goro::future<void> f) {
+  f.get();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
 // What a destructor does while the exception is on its way.
 struct busy {
   ~busy() {
@@ -169,6 +174,72 @@ TEST_F(ThrowSite, OfAPoolsTask) {
   }
   ASSERT_EQ(handled, 3);
   EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+}
+
+// What is thrown again where it is waited for: the place of the first throw, and then that.
+TEST_F(ThrowSite, OfWhatAFutureCarries) {
+  goro::go([] { wait_far_in(goro::async([] { through_a_frame("escapes"); })); });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  const std::size_t first = functions.find("throw_far_in"), then = functions.find("wait_far_in");
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(then, std::string::npos) << functions;
+  EXPECT_LT(first, then) << functions;
+  EXPECT_EQ(functions.find("__cxa"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("rethrow"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("Unwind"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, OfAFutureThatNobodyToldOfAThrow) {
+  goro::go([] {
+    goro::promise<void> p;
+    p.set_exception(std::make_exception_ptr(std::runtime_error("was never thrown")));
+    wait_far_in(p.get_future());
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("goro::future<void>::get", 0), 0u) << functions;
+  EXPECT_NE(functions.find("wait_far_in"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, IsNotThatOfAFutureWhoseFailureWasCaught) {
+  goro::go([] {
+    try {
+      wait_far_in(goro::async([] { through_a_frame("is caught"); }));
+    } catch (const std::runtime_error&) {
+    }
+    throw 42;
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+  EXPECT_EQ(functions.find("wait_far_in"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, OfAFuturesFailureThroughAnother) {
+  goro::go([] {
+    auto inner = goro::async([] { through_a_frame("escapes"); });
+    wait_far_in(goro::async([inner = std::move(inner)]() mutable { inner.get(); }));
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(functions.find("wait_far_in"), std::string::npos) << functions;
+}
+
+TEST_F(ThrowSite, OfWhatAScopeAndAnErrgroupThrowAgain) {
+  goro::go([] {
+    goro::scope s;
+    s.go([] { through_a_frame("escapes"); });
+    s.wait();
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(functions.find("goro::scope::wait"), std::string::npos) << functions;
+  goro::go([] {
+    goro::errgroup tasks;
+    tasks.go([] { through_a_frame("escapes"); });
+    tasks.wait();
+  });
+  ASSERT_TRUE(eventually([] { return handled == 2; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(functions.find("goro::errgroup::wait"), std::string::npos) << functions;
 }
 
 TEST_F(ThrowSite, ManyOneAfterTheOther) {

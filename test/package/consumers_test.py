@@ -93,6 +93,25 @@ class Consumers:
     def locks_component_shared(self):
         self.locks_component("shared")
 
+    # Put under a program that has a shared libgoro, and was not built with it.
+    def locks_preloaded_shared(self):
+        prefix = self.prefix("shared")
+        library = next(prefix.rglob("libgoro-locks.so"))
+        program = self.work / "consumers/parks"
+        program.parent.mkdir(parents=True, exist_ok=True)
+        call([self.compiler, "-std=c++20", "-g", HERE / "parks.cpp", "-o", program, f"-I{prefix / 'include'}",
+              f"-L{library.parent}", f"-Wl,-rpath,{library.parent.resolve()}", "-lgoro", "-pthread"])
+        for preload, debug, reports in ((library, "deadlock", 1), (library, "", 0), (None, "deadlock", 0)):
+            env = {**os.environ, "GORO_DEBUG": debug}
+            if preload is not None:
+                env["LD_PRELOAD"] = str(preload.resolve())
+            said = subprocess.run([program], check=True, stderr=subprocess.PIPE, text=True, env=env).stderr
+            if len(re.findall("goro: parked with a lock of the C library: goroutine ", said)) != reports or \
+                    (said == "") != (reports == 0):
+                fail(f"LD_PRELOAD={preload} GORO_DEBUG={debug}: {reports} reports were expected in:\n{said}")
+            if reports == 1 and "parks.cpp" not in said:
+                fail(f"the place is not in:\n{said}")
+
     def add_subdirectory(self):
         self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")
 

@@ -195,6 +195,47 @@ TEST_P(MainReturns, EndsInTimeAndKeepsItsStatus) {
 
 INSTANTIATE_TEST_SUITE_P(Programs, MainReturns, testing::Values("main", "run", "exit", "exit-in-goroutine"));
 
+// Handlers of exit() that use goro. Some run before goroutines stop, some after it.
+TEST(AtExit, AWaitThatOnlyAGoroutineCouldEndIsReported) {
+  for (const char* which : {"older", "older-after-run", "older-runs", "older-receives", "goroutine-waits"})
+    for (const char* procs : {"1", "4"}) {
+      const auto r = run_program("at_exit", {which}, {{"GORO_MAXPROCS", procs}});
+      EXPECT_EQ(r.exit_status, 2) << which << r.out << r.err;
+      EXPECT_EQ(r.out, "") << which;
+      expect_words(r, {"fatal error: exit: ", "goroutines do not run any more", "deadlock!", "created by"});
+    }
+  expect_words(run_program("at_exit", {"older-receives"}), {"[chan receive]", "\"stopped\" ["});
+  expect_words(run_program("at_exit", {"older"}), {"the thread that ends the process waits", "[wait_group]"});
+  expect_words(run_program("at_exit", {"goroutine-waits"}), {"the goroutine that called it waits"});
+}
+
+TEST(AtExit, GoroutinesRunInHandlersThatAreNewerThanGoro) {
+  for (const char* which : {"newer", "first-use"}) {
+    const auto r = run_program("at_exit", {which});
+    EXPECT_EQ(r.exit_status, 7) << which << r.err;
+    EXPECT_EQ(r.out, "ran\nwaited\n") << which;
+    EXPECT_EQ(r.err, "") << which;
+  }
+}
+
+TEST(AtExit, WaitsThatATimeOrAThreadEndsAreNone) {
+  for (const char* which : {"older-sleeps", "older-and-a-thread", "older-joins-a-sleeper", "goroutine-goes-on"})
+    for (const char* procs : {"1", "4"}) {
+      const auto r = run_program("at_exit", {which}, {{"GORO_MAXPROCS", procs}});
+      EXPECT_EQ(r.exit_status, 7) << which << " signal " << r.signal << r.err;
+      EXPECT_EQ(r.out, "waited\n") << which;
+      EXPECT_EQ(r.err, "") << which;
+    }
+}
+
+TEST(AtExit, ALongWaitIsSaidAndGoesOn) {
+  const auto r = run_program("at_exit", {"older-and-a-slow-thread"});
+  EXPECT_EQ(r.exit_status, 7) << r.err;
+  EXPECT_EQ(r.out, "waited\n");
+  expect_words(r, {"goro: exit: for a second, the thread that ends the process waits", "[wait_group] on 0x"});
+  EXPECT_EQ(r.err.find("fatal"), std::string::npos) << r.err;
+}
+
 class ForkChild : public testing::TestWithParam<const char*> {};
 
 TEST_P(ForkChild, UsingGoroInItIsAClearErrorAndTheParentIsUnharmed) {
