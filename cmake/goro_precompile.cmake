@@ -15,3 +15,18 @@ function(goro_precompile_rooms)
     target_precompile_headers(${room} REUSE_FROM ${first})
   endforeach()
 endfunction()
+
+# goro_precompiled_header(<name> <header> <library> <compile options>...)  An object library that is nothing but this
+# header, precompiled, for programs that link the library and are compiled with these options:
+# target_precompile_headers(<program> REUSE_FROM <name>).
+function(goro_precompiled_header name header library)
+  if(TARGET ${name})
+    return()
+  endif()
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp "")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE ${library})
+  target_compile_options(${name} PRIVATE ${ARGN})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  target_precompile_headers(${name} PRIVATE ${header})
+endfunction()
