@@ -7,7 +7,7 @@ option(GORO_MUTANTS "Compile the faults that the tests must find (GORO_MUTANT po
 option(GORO_BUILD_TESTS "Build goro's tests" ${PROJECT_IS_TOP_LEVEL})
 option(GORO_BUILD_BENCH "Build goro's benchmarks" ${PROJECT_IS_TOP_LEVEL})
 option(GORO_BUILD_EXAMPLES "Build goro's examples" ${PROJECT_IS_TOP_LEVEL})
-option(GORO_PCH "Precompile the std headers that the library's sources include" ON)
+option(GORO_PCH "Precompile the headers that the library's sources and the guide include" ON)
 option(GORO_TEST_PCH "Precompile the headers that most tests include" ON)
 option(GORO_QUICK_TO_BUILD "Tests (but stress) and benchmarks unoptimised, with line tables only" OFF)
 set(GORO_SANITIZE "" CACHE STRING "Sanitizers for the whole tree: empty, \"address;undefined\" or \"thread\"")

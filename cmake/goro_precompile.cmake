@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# The std headers that half of the rooms' sources include are compiled once, in the first room. Only for speed and in
-# goro's own builds: where goro is part of another project (test/package/add_subdirectory) each source stands alone.
+# The std headers that many of the rooms' sources include, most by way of others, are compiled once, in the first room,
+# for all of them, most libraries of their own among them. Only for speed and in goro's own builds: where goro is part
+# of another project (test/package/add_subdirectory) each source stands alone.
 function(goro_precompile_rooms)
   if(NOT PROJECT_IS_TOP_LEVEL OR NOT GORO_PCH OR GORO_ROOMS_APART)
     return()
@@ -9,9 +10,32 @@ function(goro_precompile_rooms)
   list(POP_FRONT rooms first)
   set(headers algorithm atomic cerrno concepts csignal cstdint cstdlib cstring exception mutex new optional stdexcept
               string system_error type_traits utility vector)
+  set(extra "")
+  if(NOT GORO_SANITIZE)  # whose checks make GCC 12 warn of lines of std: tried with those above only
+    list(APPEND headers array chrono memory span tuple variant)
+    get_property(extra GLOBAL PROPERTY goro_library_room_objects)
+    list(REMOVE_ITEM extra http)  # where it warns so at -O3
+    list(TRANSFORM extra PREPEND goro_room_)
+    list(APPEND rooms ${extra})
+  endif()
   list(TRANSFORM headers REPLACE "(.+)" "<\\1>")
   target_precompile_headers(${first} PRIVATE ${headers})
   foreach(room IN LISTS rooms)
     target_precompile_headers(${room} REUSE_FROM ${first})
   endforeach()
+endfunction()
+
+# goro_precompiled_header(<name> <header> <library> <compile options>...)  An object library that is nothing but this
+# header, precompiled, for programs that link the library and are compiled with these options:
+# target_precompile_headers(<program> REUSE_FROM <name>).
+function(goro_precompiled_header name header library)
+  if(TARGET ${name})
+    return()
+  endif()
+  file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp "")
+  add_library(${name} OBJECT EXCLUDE_FROM_ALL ${CMAKE_CURRENT_BINARY_DIR}/${name}.cpp)
+  target_link_libraries(${name} PRIVATE ${library})
+  target_compile_options(${name} PRIVATE ${ARGN})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+  target_precompile_headers(${name} PRIVATE ${header})
 endfunction()

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Holds the installed public headers to two promises: each compiles alone, none is heavier than its budget.
+"""Holds the installed public headers to their promises: each compiles alone, all together in any order, and none is
+heavier than its budget.
 
 usage: headers_test.py INCLUDE_FOLDER alone COMPILER HEADER       included first, and twice, without a warning;
                                                                   77: what it is for is not installed
+       headers_test.py INCLUDE_FOLDER together COMPILER           all, from the first to the last and back
        headers_test.py INCLUDE_FOLDER budget COMPILER BUDGETS     preprocessed lines, of GCC
        headers_test.py INCLUDE_FOLDER measure COMPILER            prints a budget of 10 % more than is needed
 """
@@ -17,18 +19,31 @@ WARNINGS = ["-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 
 
 def usable(compiler, header):
-    text = f"#if !__has_include(<{NEEDS[header]}>)\n#error\n#endif\n" if header in NEEDS else ""
+    if header not in NEEDS:
+        return True
+    text = f"#if !__has_include(<{NEEDS[header]}>)\n#error\n#endif\n"
     command = [compiler, "-E", "-x", "c++", "-"]
     return subprocess.run(command, input=text, text=True, capture_output=True).returncode == 0
+
+
+def compiles(include, compiler, headers):
+    text = "".join(f"#include <{header}>\n" for header in headers) + "int main() {}\n"
+    command = [compiler, "-std=c++20", *WARNINGS, "-fsyntax-only", "-I", str(include), "-x", "c++", "-"]
+    return subprocess.run(command, input=text, text=True).returncode == 0
 
 
 def alone(include, compiler, header):
     if not usable(compiler, header):
         print(f"{header}: skipped, since there is no {NEEDS[header]}")
         return 77
-    text = f"#include <{header}>\n#include <{header}>\nint main() {{}}\n"
-    command = [compiler, "-std=c++20", *WARNINGS, "-fsyntax-only", "-I", str(include), "-x", "c++", "-"]
-    return subprocess.run(command, input=text, text=True).returncode
+    return not compiles(include, compiler, [header, header])
+
+
+def together(include, compiler):
+    headers = [header for header in all_headers(include) if usable(compiler, header)]
+    print(f"{len(headers)} headers")
+    orders = [headers + headers, headers[::-1]]
+    return not headers or not all([compiles(include, compiler, order) for order in orders])
 
 
 def lines(include, compiler, headers):
@@ -80,7 +95,7 @@ def measure(include, compiler):
 
 def main():
     include, what, compiler, *rest = sys.argv[1:]
-    action = {"alone": alone, "budget": budget, "measure": measure}[what]
+    action = {"alone": alone, "together": together, "budget": budget, "measure": measure}[what]
     return action(pathlib.Path(include), compiler, *rest)
 
 
