@@ -93,6 +93,14 @@ class Consumers:
     def locks_component_shared(self):
         self.locks_component("shared")
 
+    # net, tls and http, with what they need of others' libraries, all of it behind the one name.
+    def network_components(self, kind="static"):
+        self.project("find_package", f"-DCMAKE_PREFIX_PATH={self.prefix(kind)}", "-DGORO_COMPONENTS=http",
+                     "-DGORO_PROGRAM=network", f"-DGORO_KIND={kind}")
+
+    def network_components_shared(self):
+        self.network_components("shared")
+
     def add_subdirectory(self):
         self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")
 
