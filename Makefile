@@ -75,7 +75,7 @@ tracking-cost:   ## What GORO_DEBUG=leak and =deadlock cost: rows with and witho
 
 compare-net:     ## Servers of goro, Go, Boost.Asio and nginx under the same load, in turn
 	@tools/install_deps.sh compare-net
-	@env $(NINJA) tools/build.sh release net_goro net_asio echo_load
+	@env $(NINJA) tools/build.sh release net_goro net_asio net_floor echo_load
 	@python3 bench/compare_net.py $(ARGS)
 
 install:         ## Build the library and install it under PREFIX=/usr/local

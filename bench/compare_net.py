@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: MIT
 """Network servers beside each other: goro, Go, Boost.Asio and nginx, in turn, under the same load.
 
-usage: compare_net.py [--rounds N] [--seconds S] [--connections N] [--procs P] [--into FILE]
+usage: compare_net.py [--rounds N] [--seconds S] [--connections N] [--procs P] [--only REGEX] [--into FILE]
 
 Each server runs alone on the first CPU (the first P CPUs), the load generator on the last: wrk for HTTP, echo_load for
 echo. Of all rounds the one with the least CPU per request counts. Columns: requests per second; server CPU in us per
 request, user and kernel; p50, p99, p99.9 of the latency; and the server's resident memory for each of 1,000 idle
 connections. A generator on one CPU caps the requests per second, so CPU per request is the figure to look at.
+
+epoll and io_uring are the floor: an echo in one thread that makes the system calls and nothing else
+(net/floor_server.cpp).
 """
 import argparse
 import csv
@@ -27,6 +30,7 @@ import report
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 IDLE = 1000
+FLOORS = ["epoll", "io_uring"]
 TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 WRK_REPORT = """done = function(summary, latency, requests)
@@ -130,6 +134,8 @@ def start(name, kind, args, tools):
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(folder=folder, port=port, procs=args.procs))
         return Server(["nginx", "-p", str(folder), "-c", str(config)], tools["server_cpus"], port)
+    if name in FLOORS:
+        return Server([str(tools[name]), name], tools["server_cpus"])
     return Server([str(tools[name]), kind.split()[0], str(args.procs)], tools["server_cpus"])
 
 
@@ -163,6 +169,14 @@ def table(best, versions, args):
     return "\n".join(lines)
 
 
+def works(command):
+    """Whether such a server starts: it says its port."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        said = process.stdout.readline()
+        process.terminate()
+    return said != ""
+
+
 def build_go(build):
     """Go's server; None, with a word, if there is no Go to be had."""
     found = fetch_peers.ensure(build, only=("go",)).get("go")
@@ -180,6 +194,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of load in each measurement (5)")
     parser.add_argument("--connections", type=int, default=64, help="at the same time (64)")
     parser.add_argument("--procs", type=int, default=1, help="Ps, threads, workers and CPUs of each server (1)")
+    parser.add_argument("--only", default="", help="rows whose 'kind server' matches, as 'echo|http go'")
     parser.add_argument("--into", type=pathlib.Path, help="a Markdown file whose compare markers take the table")
     parser.add_argument("--bin", type=pathlib.Path, default=ROOT / "build/release/bin", help="where goro's side lies")
     args = parser.parse_args()
@@ -190,19 +205,27 @@ def main():
     out = ROOT / "build/compare-net"
     out.mkdir(parents=True, exist_ok=True)
     tools = {"goro": args.bin / "net_goro", "asio": args.bin / "net_asio", "echo_load": args.bin / "echo_load",
+             **{name: args.bin / "net_floor" for name in FLOORS},
              "server_cpus": ",".join(map(str, cpus[:args.procs])), "load_cpu": str(cpus[-1]),
              "folder": pathlib.Path(tempfile.mkdtemp(prefix="compare-net-"))}
     tools["report"] = tools["folder"] / "report.lua"
     tools["report"].write_text(WRK_REPORT)
     tools["go"], go_version = build_go(ROOT / "build/peers")
     versions = [v for v in (go_version, "Boost.Asio 1.81") if v]
-    plan = {"http": ["goro", "go"], "echo pingpong": ["goro", "go", "asio"], "echo stream": ["goro", "go", "asio"]}
+    echo = ["goro", "go", "asio", *(FLOORS if args.procs == 1 else [])]
+    plan = {"http": ["goro", "go"], "echo pingpong": echo, "echo stream": list(echo)}
     if shutil.which("nginx"):
         plan["http"].append("nginx")
         versions.append(subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.split(":")[1].strip())
     if not shutil.which("wrk"):
         print("compare_net: wrk is not installed, so HTTP is left out (Debian: wrk)")
         del plan["http"]
+
+    for name in FLOORS:
+        if not works([str(tools[name]), name]):
+            print(f"compare_net: {name} cannot be had here, so its rows are left out")
+            tools[name] = None
+    plan = {kind: [name for name in names if re.search(args.only, f"{kind} {name}")] for kind, names in plan.items()}
 
     rows, best = [], {}
     try:
@@ -219,6 +242,8 @@ def main():
                         best[key] = row
     finally:
         shutil.rmtree(tools["folder"], ignore_errors=True)
+    if not rows:
+        sys.exit(f"compare_net: no row matches {args.only!r}")
     with open(out / "results.csv", "w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()

@@ -140,16 +140,27 @@ void server_core::tell_of_shortage(const std::error_code& ec, bool first) {
                  ec.message().c_str());
 }
 
-// What the kernel has accepted in our name has been promised an answer.
+// What the kernel has accepted in our name has been promised an answer. If there is no descriptor for it, idle
+// connections may hold them: so these are told to end before the listeners have been emptied. What does not help within
+// drain_timeout, or until close(), is given up.
 void server_core::accept_queued(net::listener& l) {
-  while (has_queue(l)) {
+  const std::int64_t give_up =
+      options.drain_timeout <= duration::zero() ? never : saturating_add(now(), to_ns(options.drain_timeout));
+  bool told = false;
+  while (!is_closed() && has_queue(l)) {
     std::error_code ec;
     l.set_deadline(clock::now() + queue_wait);
     net::conn c = l.accept(ec);
-    if (c)
+    if (c) {
       start(std::move(c));
-    else if (l.native_handle() < 0 || !passes(ec))
+    } else if (is_shortage(ec)) {
+      tell_of_shortage(ec, !told);
+      told = true;
+      drain(now());
+      if (now() >= give_up) return;
+    } else if (l.native_handle() < 0 || !passes(ec)) {
       return;
+    }
   }
 }
 

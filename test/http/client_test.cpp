@@ -256,7 +256,7 @@ TEST_F(HttpClient, AContextAndATimeoutEndItAtOnce) {
   (void)entered.recv();
   cancel();
   EXPECT_EQ(got.get(), goro::errc::canceled);
-  EXPECT_EQ(code_of([&] { (void)c.get(ctx, web.url()); }), goro::errc::canceled) << "done already";
+  EXPECT_EQ(code_of([&, ctx = ctx] { (void)c.get(ctx, web.url()); }), goro::errc::canceled) << "done already";
   client quick({.timeout = milliseconds(30)});
   EXPECT_EQ(code_of([&] { (void)quick.get(goro::background(), web.url()); }), goro::errc::deadline_exceeded);
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// A server when the disk is full, when descriptors run out, and when a client is killed: the request gets the right
-// answer, or none, and the server goes on.
+// A server when the disk is full, when descriptors run out or accept fails, and when a client is killed: the request
+// gets the right answer, or none, and the server goes on.
 #include "fixture.hpp"
 
 #include "support/child.hpp"
+#include "support/failing_calls.hpp"
 
 #include <goro/net/file.hpp>
 
@@ -13,13 +14,17 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <string>
 #include <vector>
 
 namespace {
 
+using namespace std::chrono_literals;
+
 using goro_test::eventually;
+using goro_test::failing_accepts;
 using goro_test::raw_client;
 using goro_test::web_server;
 
@@ -131,6 +136,66 @@ TEST_F(HttpExhausted, DescriptorsRunOutAndTheServerGoesOn) {
   const auto r = goro_test::run_child(
       "/proc/self/exe", {"--gtest_filter=HttpExhaustedChild.*", "--gtest_also_run_disabled_tests"});
   EXPECT_EQ(r.exit_status, 0) << r.out << r.err;
+}
+
+// Idle connections hold the descriptors that who waits in the queue needs, and must be told to end first.
+TEST_F(HttpExhausted, AStopWithoutDescriptorsEndsIdleConnectionsAndThenServesTheQueue) {
+  web_server web({.on_accept_error = [](std::error_code) {}});
+  web.server.handle("/", [](auto& w, auto&) { w.write("answer"); });
+  web.start();
+  const std::string ask = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  raw_client idle(web.at());
+  EXPECT_NE(idle.send(ask).read_until("answer").find("200"), std::string::npos);
+  failing_accepts out(EMFILE);
+  raw_client queued(web.at());
+  queued.send(ask);
+  EXPECT_TRUE(eventually([&] { return out.failed() != 0; }));
+  web.begin_stop();
+  EXPECT_EQ(idle.read_all(), "") << "it ends";
+  EXPECT_FALSE(web.has_stopped());
+  out.stop();
+  EXPECT_NE(queued.read_until("answer").find("200"), std::string::npos);
+  web.stop();
+}
+
+TEST_F(HttpExhausted, CloseOrTheTimeForDrainingEndsAStopWithoutDescriptors) {
+  for (const auto time : {0ms, 30ms}) {
+    web_server web({.drain_timeout = time, .on_accept_error = [](std::error_code) {}});
+    web.server.handle("/", [](auto& w, auto&) { w.write("answer"); });
+    web.start();
+    failing_accepts out(EMFILE);
+    raw_client queued(web.at());
+    EXPECT_TRUE(eventually([&] { return out.failed() != 0; }));
+    web.begin_stop();
+    if (time == 0ms) {
+      const int before = out.failed();
+      EXPECT_TRUE(eventually([&] { return out.failed() > before; }));
+      web.server.close();
+    }
+    web.stop();
+    EXPECT_EQ(queued.read_all(), "");
+  }
+}
+
+// What is not a shortage breaks the server: whoever runs it hears of it.
+TEST_F(HttpExhausted, AListenerThatBreaksEndsServe) {
+  web_server web;
+  web.server.handle("/", [](auto& w, auto&) { w.write("answer"); });
+  web.start();
+  const std::string ask = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  raw_client idle(web.at());
+  EXPECT_NE(idle.send(ask).read_until("answer").find("200"), std::string::npos);
+  failing_accepts broken(EPERM, 1);
+  // The server may not have begun to wait yet; then it breaks before there is somebody to be accepted.
+  std::error_code ec;
+  const goro::net::conn next = goro::net::dial(goro::background(), web.at(), ec);
+  try {
+    web.wait();
+    ADD_FAILURE() << "serve returns as if all were well";
+  } catch (const std::system_error& e) {
+    EXPECT_EQ(e.code(), std::error_code(EPERM, std::system_category()));
+  }
+  EXPECT_EQ(idle.read_all(), "");
 }
 
 // A client that asks, and is killed (-9) while its request is under way.

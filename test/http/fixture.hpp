@@ -41,6 +41,8 @@ class web_server {
     cancel_();
     if (served_.valid()) served_.get();
   }
+  // What serve throws, without a stop.
+  void wait() { served_.get(); }
   bool has_stopped() const { return served_.ready(); }
 
   const std::string& at() const { return at_; }

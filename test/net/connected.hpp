@@ -44,7 +44,7 @@ inline std::string unix_name() {
 // A listener of a kind, and connections to it.
 class listening {
  public:
-  explicit listening(kind k) : kind_(k) {
+  explicit listening(kind k) {
     if (k == kind::memory) {
       auto [l, d] = net::pipe_listen();
       listener = std::move(l);
@@ -62,7 +62,6 @@ class listening {
   net::listener listener;
 
  private:
-  const kind kind_;
   std::unique_ptr<net::pipe_dialer> dialer_;
 };
 

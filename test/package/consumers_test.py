@@ -112,6 +112,14 @@ class Consumers:
             if reports == 1 and "parks.cpp" not in said:
                 fail(f"the place is not in:\n{said}")
 
+    # net, tls and http, with what they need of others' libraries, all of it behind the one name.
+    def network_components(self, kind="static"):
+        self.project("find_package", f"-DCMAKE_PREFIX_PATH={self.prefix(kind)}", "-DGORO_COMPONENTS=http",
+                     "-DGORO_PROGRAM=network", f"-DGORO_KIND={kind}")
+
+    def network_components_shared(self):
+        self.network_components("shared")
+
     def add_subdirectory(self):
         self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")
 
