@@ -1,101 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A million goroutines parked on one channel: what each costs, how many mappings that takes, that all wake.
-#include "chan/parked.hpp"
-#include "chan/probe.hpp"
-#include "support/at_procs.hpp"
-#include "support/kernel.hpp"
-
-#include <goro/goro.hpp>
-
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <cstddef>
-#include <cstdio>
-#include <fstream>
-#include <string>
-#include <vector>
-
-using namespace goro_test;
-using goro::make_chan;
+// Very many goroutines parked on one channel, with assertions and under sanitizers: see million.hpp.
+#include "chan/million.hpp"
 
 namespace {
 
-// A sanitizer's shadow multiplies memory, so there the count is a hundredth; thread sanitizer, which has
-// room for about 8,000 fibers, gets less.
-constexpr std::size_t count = under_tsan ? 2'000 : under_sanitizer ? 10'000 : 1'000'000;
-constexpr std::size_t bytes_each = 4'700 * 1'024 / 1'000;  // 4.7 KiB
+// A sanitizer's shadow multiplies memory; and thread sanitizer has room for about 8,000 fibers.
+constexpr std::size_t count = goro_test::under_tsan ? 2'000 : goro_test::under_sanitizer ? 10'000 : 100'000;
 
-std::size_t available_bytes() {
-  std::ifstream meminfo("/proc/meminfo");
-  for (std::string word; meminfo >> word;) {
-    std::size_t kib = 0;
-    if (word == "MemAvailable:" && meminfo >> kib) return kib * 1024;
-  }
-  return 0;
-}
+TEST(VeryMany, GoroutinesParkedOnOneChannelAllWakeByClose) { goro_test::park_and_wake(count, true); }
 
-// Older kernels have a budget of guards, far below a million.
-std::size_t count_here() { return kernel_has_light_guards() ? count : std::min<std::size_t>(count, 10'000); }
-
-class Million : public testing::Test {
- protected:
-  // The fixture of the other tests waits for 60 s; this one moves several gigabytes.
-  hang_guard guard_{"Million", 240};
-};
-
-void park_and_wake(bool by_close) {
-  const std::size_t n = count_here();
-  if (!under_sanitizer && available_bytes() < n * 5'200)
-    GTEST_SKIP() << "needs " << n * 5'200 / 1'000'000 << " MB of free memory";
-  const std::size_t goroutines_before = goro::num_goroutine();
-  const auto ch = make_chan<int>();
-  const auto all_done = make_chan<int>(1);
-  std::atomic<std::size_t> woken = 0;
-  std::atomic<std::size_t> values = 0;
-  std::atomic<std::size_t> ended = 0;
-
-  goro::detail::release_idle_memory();  // what another test has left would make these look cheap
-  const std::size_t resident_before = resident_bytes();
-  const std::size_t mappings_before = mapping_count();
-  for (std::size_t i = 0; i != n; ++i)
-    goro::go([&, ch] {
-      const std::optional<int> got = ch.recv();
-      ++woken;
-      if (got) ++values;
-      if (++ended == n) all_done.send(1);
-    });
-  ASSERT_TRUE(eventually([n] { return goro::detail::parked_count(wait_reason::chan_receive) == n; },
-                         std::chrono::minutes(3)));
-  EXPECT_EQ(woken, 0u);
-  const std::size_t each = (resident_bytes() - resident_before) / n;
-  const std::size_t mappings = mapping_count();
-  std::printf("  %zu goroutines parked: %zu bytes each, %zu mappings (%zu before)\n", n, each, mappings,
-              mappings_before);
-  if (!under_sanitizer) {
-    EXPECT_LE(each, bytes_each);
-    if (kernel_has_light_guards()) {
-      EXPECT_LT(mappings, 1'000u);
-    }
-  }
-
-  if (by_close) {
-    ch.close();
-  } else {
-    in_goroutine([&] {
-      for (std::size_t i = 0; i != n; ++i) ch.send(1);
-    });
-  }
-  EXPECT_EQ(all_done.recv(), 1);
-  EXPECT_EQ(woken, n);
-  EXPECT_EQ(values, by_close ? 0 : n);
-  EXPECT_TRUE(
-      eventually([&] { return goro::num_goroutine() == goroutines_before; }, std::chrono::minutes(1)));
-  EXPECT_EQ(goro::detail::parked_count(wait_reason::chan_receive), 0u);
-}
-
-TEST_F(Million, GoroutinesParkedOnOneChannelAllWakeByClose) { park_and_wake(true); }
-
-TEST_F(Million, GoroutinesParkedOnOneChannelAllWakeByValues) { park_and_wake(false); }
+TEST(VeryMany, GoroutinesParkedOnOneChannelAllWakeByValues) { goro_test::park_and_wake(count, false); }
 
 }  // namespace
