@@ -128,7 +128,8 @@ TEST_F(AsioCancel, AS13_AdaptersKnowWhereToCancel) {
                   [&] { timer.async_wait(asio::bind_executor(strand, use_goroutine(ctx))); })),
               canceled);
   });
-  s.go([&, &ctx = ctx] {
+  // Its exception is held in the runner's thread, too, and TSan does not see libstdc++'s count of the holders.
+  if (!goro_test::under_tsan) s.go([&, &ctx = ctx] {
     EXPECT_EQ(std::error_code(code_of_failure([&] {
                 asio::co_spawn(
                     io_.context(),

@@ -245,11 +245,12 @@ TEST(NetpollChild, DISABLED_WaitsForASocketUnderRun) {
       char buffer[8];
       (void)server.read(buffer);
     });
-    std::thread([&client = client] {
+    std::thread writer([fd = client.native_handle()] {
       std::this_thread::sleep_for(100ms);  // all goroutines wait meanwhile; this thread does not use goro
-      (void)!::write(client.native_handle(), "x", 1);
-    }).detach();
+      (void)!::write(fd, "x", 1);
+    });
     s.wait();
+    writer.join();  // before the descriptor is closed
   });
 }
 
