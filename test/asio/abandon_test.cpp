@@ -67,7 +67,11 @@ TEST_F(AsioAbandon, AS21_CancelledWhileNothingRunsAndThenAbandoned) {
   goro::wait_group all;
   all.go([&, &ctx = ctx] { wait_on(timer.get(), use_goroutine(ctx)); });
   ASSERT_TRUE(eventually([] { return waiting() == 1; }));
+  const auto before = goro::detail::counters().switches;
   cancel();
+  // It has run, put its request into the strand's queue, and waits again.
+  ASSERT_TRUE(eventually([before] { return goro::detail::counters().switches > before && waiting() == 1; }));
+  (void)goro::goroutines();  // looks at stacks of those that wait, and so comes after what they did
   timer.reset();
   io.reset();
   all.wait();

@@ -39,14 +39,15 @@ TEST_P(SchedStress, EveryGoroutineRunsExactlyOnce) {
 
 TEST_P(SchedStress, SpawnersThatSpawnOverflowTheRing) {
   // Each starts more than a ring's worth, so that half of it spills to the global queue, again and again.
+  constexpr int each = goro_test::under_tsan ? 400 : 1000;  // a fiber a goroutine: most of a millisecond
   std::atomic<int> ran{0};
   goro::wait_group all;
   for (int i = 0; i != 16; ++i)
     all.go([&] {
-      for (int n = 0; n != 1000; ++n) all.go([&] { ran.fetch_add(1, std::memory_order_relaxed); });
+      for (int n = 0; n != each; ++n) all.go([&] { ran.fetch_add(1, std::memory_order_relaxed); });
     });
   all.wait();
-  EXPECT_EQ(ran, 16'000);
+  EXPECT_EQ(ran, 16 * each);
 }
 
 void tree(int depth, std::atomic<int>& leaves, goro::wait_group& all) {
@@ -58,11 +59,12 @@ void tree(int depth, std::atomic<int>& leaves, goro::wait_group& all) {
 }
 
 TEST_P(SchedStress, ATreeOfSpawnersReachesAllItsLeaves) {
+  constexpr int depth = goro_test::under_tsan ? 11 : 13;
   std::atomic<int> leaves{0};
   goro::wait_group all;
-  all.go([&] { tree(13, leaves, all); });
+  all.go([&] { tree(depth, leaves, all); });
   all.wait();
-  EXPECT_EQ(leaves, 1 << 13);
+  EXPECT_EQ(leaves, 1 << depth);
 }
 
 TEST_P(SchedStress, NoWakeUpIsLostBetweenProducersAndIdleThreads) {
