@@ -166,7 +166,8 @@ bool may_spin(machine* m) noexcept {
   return true;
 }
 
-// This P is out of work: was its last theft from a short ring worth it? See wake.hpp.
+// This P has nothing left of its own: was its last theft from a short ring worth it? See wake.hpp. Hints, all of them:
+// of two thieves that judge one victim at once, one's word may be lost.
 void judge_theft(processor* p) noexcept {
   if (p->stole_from == nullptr) return;
   processor& victim = *std::exchange(p->stole_from, nullptr);
@@ -176,7 +177,6 @@ void judge_theft(processor* p) noexcept {
 }
 
 goroutine* look_elsewhere(machine* m) noexcept {
-  judge_theft(m->p);
   if (!may_spin(m)) return nullptr;
   for (int round = 0; round != steal_rounds; ++round)
     if (goroutine* const g = steal(m, round == steal_rounds - 1, nullptr)) return g;
@@ -215,6 +215,7 @@ goroutine* find_work(machine* m) noexcept {
     else if (others_first)
       g = p->ring.empty() ? take_global_share(p) : take_global(p, 1);
     if (g == nullptr) g = take_own(p, !others_first);
+    if (g == nullptr) judge_theft(p);
     if (g == nullptr && is_narrow() && idle.idle_processors.load(std::memory_order_relaxed) + 1 < processor_count()) {
       if (!release_and_sleep(m, true)) return nullptr;
       if (m->p != p) continue;

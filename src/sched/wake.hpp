@@ -29,9 +29,9 @@
 //   while it looked on for a few microseconds; the look W2b does the same.
 //   So who is missed? A P whose few wait long. The monitor sees that, within 1 ms while a P is idle: work
 //   waits and the P stands still, or its goroutines run for long on the average. It wakes an M and makes the
-//   P `eager`: from then on ready() wakes at once, and thieves take at once, for as long as thefts succeed.
+//   P `eager`: from then on ready() wakes at once, and thieves take at once, for as long as thefts are worth it.
 //   Goroutines that yield again and again, beside others, make their P eager too: they stay runnable.
-//   A theft from a short ring is judged when the thief is out of work again: if that was under 10 us later it was
+//   A theft from a short ring is judged when the thief's own queue is empty again: if that was under 10 us later it was
 //   in vain, and the P becomes less eager; otherwise it goes on being eager. Eight goroutines on one rw_mutex run for
 //   milliseconds on one P and for 2 us on two, for then the first write stops all of them; so each theft undid itself,
 //   and was followed by the next. After two in vain in a row a thief no longer takes from a ring because it stands
