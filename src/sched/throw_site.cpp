@@ -98,7 +98,7 @@ void note(std::uint64_t goroutine) noexcept {
     std::copy_n(rethrown_from->pcs, now.stack.depth, now.stack.pcs);
     now.stack.pcs[now.stack.depth++] = 0;
   }
-  (void)_Unwind_Backtrace(&add, &now.stack);  // before the lock: it may wait for the loader
+  append_stack_here(now.stack);  // before the lock: it may wait for the loader
   const spin_guard hold(lock);
   site* to = std::find_if(std::begin(sites), std::end(sites),
                           [&](const site& s) { return s.goroutine == goroutine; });
@@ -109,6 +109,8 @@ void note(std::uint64_t goroutine) noexcept {
 }
 
 }  // namespace
+
+void append_stack_here(throw_site& to) noexcept { (void)_Unwind_Backtrace(&add, &to); }
 
 throw_site take_throw_site(std::uint64_t id) noexcept {
   throw_site taken;

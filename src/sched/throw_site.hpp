@@ -25,6 +25,9 @@ namespace goro::detail {
 // Calls run(closure). An exception that leaves it is noted for the calling goroutine, on its way out.
 extern "C" void goro_detail_watched_call(void (*run)(void*), void* closure);
 
+// The caller's own stack, as far as there is room.
+void append_stack_here(throw_site& to) noexcept;
+
 // Of the goroutine with this id, once.
 throw_site take_throw_site(std::uint64_t id) noexcept;
 

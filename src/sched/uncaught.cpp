@@ -5,6 +5,7 @@
 #include <goro/go.hpp>
 
 #include "base/fatal.hpp"
+#include "sched/blame.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 #include "sched/place.hpp"
@@ -23,61 +24,10 @@ namespace {
 
 constinit std::atomic<uncaught_handler> handler{nullptr};
 
-// Empty: not known.
-std::vector<stack_frame> frames_of(const throw_site& site) noexcept {
-  std::vector<stack_frame> stack;
-  if (site.depth == 0 || hooks.stack_of_throw == nullptr) return stack;
-  try {
-    hooks.stack_of_throw(site.pcs, site.depth, stack);
-  } catch (...) {  // no memory: then without
-  }
-  return stack;
-}
-
-// write_place, remembered. False: no memory for that.
-bool write_creation(const goroutine* g) noexcept {
-  try {
-    const stack_frame at = hooks.creation_frame(g->created_at);
-    if (at.file.empty()) return false;
-    fatal_text text;
-    text << "  created";
-    if (g->created_by != 0) text << " by goroutine " << static_cast<unsigned long>(g->created_by);
-    text << " at " << at.file.c_str() << ':' << static_cast<unsigned long>(at.line) << " in " << at.function.c_str() << '\n';
-    text.write();
-    return true;
-  } catch (...) {
-    return false;
-  }
-}
-
-// For want of a line: addr2line is not there, or says nothing.
-void append_module(fatal_text& to, std::uintptr_t pc) noexcept {
-  try {
-    const place at = locate(pc);
-    if (!at.module.empty()) to << " at " << at.module.c_str() << '+' << hex(at.offset);
-  } catch (...) {  // no memory: then without
-  }
-}
-
-void write_throw_site(const throw_site& site) noexcept {
-  const char* before = "  thrown by ";
-  for (const stack_frame& f : frames_of(site)) {
-    fatal_text line;
-    line << before << (f.function.empty() ? "?" : f.function.c_str());
-    if (!f.file.empty())
-      line << " at " << f.file.c_str() << ':' << static_cast<unsigned long>(f.line);
-    else
-      append_module(line, f.pc);
-    line << '\n';
-    line.write();
-    before = "         in ";
-  }
-}
-
 goroutine_info info_of(const goroutine* g, const throw_site& site) {
   goroutine_info info;
   info.state = "running";
-  info.stack = frames_of(site);
+  info.stack = frames_of(site.pcs, site.depth);
   if (g == nullptr) return info;
   info.id = g->id;
   if (g->extra != nullptr && g->extra->name != nullptr) info.name = g->extra->name;
@@ -112,22 +62,15 @@ void append(fatal_text& text, const std::exception_ptr& e) noexcept {
 // What was thrown, where, and who has made the goroutine.
 void print(const char* head, const goroutine* g, const std::exception_ptr& e, const throw_site& site) noexcept {
   fatal_text text;
-  text << head;
-  if (g == nullptr) {
-    text << "a plain thread";
-  } else {
-    text << "goroutine " << static_cast<unsigned long>(g->id);
-    if (g->extra != nullptr && g->extra->name != nullptr) text << " \"" << g->extra->name << '"';
-  }
+  append_name(text << head, g);
   text.write();  // an exception's what() may do anything, so that much stands first
   fatal_text what;
   what << ": ";
   append(what, e);
   what << '\n';
   what.write();
-  if (g != nullptr && (hooks.creation_frame == nullptr || !write_creation(g)))
-    write_place("  created", g->created_at, g->created_by);
-  write_throw_site(site);
+  write_creation(g);
+  write_frames("  thrown by ", site.pcs, site.depth);
 }
 
 [[noreturn]] void print_and_terminate(const goroutine* g, const std::exception_ptr& e,
