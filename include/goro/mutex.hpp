@@ -19,6 +19,7 @@
 // wants it may unlock and destroy it, even if the unlock before has not returned yet.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <system_error>
 #include <type_traits>
@@ -36,6 +37,14 @@ class mutex;
 namespace detail {
 
 struct waiter;
+struct mutex_peek;  // the tests' way in
+
+// Who waits for a holder that may free its lock by a store, counted by address: src/sync/mutex_seekers.hpp.
+inline constexpr std::size_t mutex_seekers_count = 256;
+extern GORO_API std::uint32_t mutex_seekers[mutex_seekers_count];
+inline std::size_t mutex_seekers_entry(const void* mutex) noexcept {
+  return (reinterpret_cast<std::uintptr_t>(mutex) >> 5) % mutex_seekers_count;
+}
 
 // lock(ctx) with the context's canceller (null: cannot be done).
 GORO_API std::error_code lock_unless_cancelled(mutex& m, canceller* by);
@@ -55,8 +64,8 @@ class mutex {
   // Cost     free: one atomic read-modify-write. Else nothing is allocated.
   // Go       Mutex.Lock
   void lock() {
-    if (!take_unused()) [[unlikely]] {
-      lock_slow();
+    if (const std::uint32_t before = put_locked(); before != free_now) [[unlikely]] {
+      lock_slow(before);
     } else if (detail::locks_are_watched) [[unlikely]] {  // asked behind the locked instruction, which waits for loads
       tell_got(false);
     }
@@ -66,7 +75,11 @@ class mutex {
   //
   // Go       Mutex.TryLock
   bool try_lock() {
-    if (!take_unused()) return false;
+    if (const std::uint32_t before = put_locked(); before != free_now) {
+      if (before != locked_now) [[unlikely]]
+        detail::not_a_lock(this, "mutex", "try_lock");
+      return false;
+    }
     if (detail::locks_are_watched) [[unlikely]]
       tell_got(true);
     return true;
@@ -77,14 +90,20 @@ class mutex {
   // Throws   std::logic_error ("unlock"): it is not locked. Nothing has changed then.
   // Waits    never; but a goroutine yields after it has handed the lock on, so that the one that got it runs first,
   //          and while one that it woke has not come for more than a millisecond.
-  // Cost     nobody waits: one atomic read-modify-write.
+  // Cost     nobody has waited lately: one atomic store, and no locked instruction. Else one read-modify-write.
   // Go       Mutex.Unlock
   void unlock() {
-    std::uint32_t expected = locked;
-    if (detail::locks_are_watched ||
-        !__atomic_compare_exchange_n(&word_, &expected, 0, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED))
-        [[unlikely]]
+    if (!detail::unlock_by_store || __atomic_load_n(&flags_, __ATOMIC_RELAXED) != 0 ||
+        __atomic_load_n(&lock_, __ATOMIC_RELAXED) != locked_now) [[unlikely]] {
       unlock_slow();
+      return;
+    }
+    std::uint32_t& seekers = detail::mutex_seekers[detail::mutex_seekers_entry(this)];
+    __atomic_store_n(&lock_, free_now, __ATOMIC_RELEASE);
+    // From here on the object may be gone. This is a light fence; the heavy side is who seeks.
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&seekers, __ATOMIC_RELAXED) != 0) [[unlikely]]
+      wake_seeker(this);
   }
 
   // lock() for at most so long. False: time was up, and the lock is not the caller's.
@@ -106,35 +125,51 @@ class mutex {
   }
 
  private:
+  friend struct detail::mutex_peek;
   friend GORO_API std::error_code detail::lock_unless_cancelled(mutex& m, detail::canceller* by);
   struct queued;
   enum class outcome : unsigned char { locked, timed_out, canceled };
+  enum class entry : unsigned char { free, queued, woken };
 
-  // The bits of the word; the protocol is argued in src/sync/mutex.cpp.
-  static constexpr std::uint32_t locked = 1;
-  static constexpr std::uint32_t waiting = 2;   // the list is not empty
-  static constexpr std::uint32_t woken = 4;     // one of those who waited is on its way
-  static constexpr std::uint32_t starving = 8;  // unlock hands over
-  static constexpr std::uint32_t tag = ~15u;    // whose lock this is for who watches locks; else 0
+  // What lock_ may hold, and nothing else. The protocol is argued in src/sync/mutex.cpp.
+  static constexpr std::uint32_t free_now = 0;
+  static constexpr std::uint32_t locked_now = 1;
 
-  // If it is free, whoever else may be on its way. What it sets is set already if it is not.
-  bool take_unused() noexcept { return (__atomic_fetch_or(&word_, locked, __ATOMIC_ACQUIRE) & locked) == 0; }
-  GORO_API void lock_slow();
+  // Both as one word, as all but the fast paths above see them: lock_ below, flags_ above.
+  using both = std::uint64_t;
+  static constexpr both locked = 1;
+  static constexpr both waiting = both{1} << 32;    // the list is not empty
+  static constexpr both woken = both{2} << 32;      // one of those who waited is on its way
+  static constexpr both starving = both{4} << 32;   // unlock hands over
+  static constexpr both contended = both{8} << 32;  // no unlock by a store
+  static constexpr both turning = both{16} << 32;   // but the holder of when that was set may still do one
+  static constexpr both calm = both{1} << 40;       // unlocks since somebody queued, in 17 bits
+  static constexpr both never_set = ~(both{0x1'ffff'1f} << 32 | locked);
+
+  // Takes it if it is free, whoever else may be on its way; else it changes nothing. Returns what was there.
+  std::uint32_t put_locked() noexcept { return __atomic_exchange_n(&lock_, locked_now, __ATOMIC_ACQUIRE); }
+  GORO_API void lock_slow(std::uint32_t before);
   GORO_API void tell_got(bool limited) noexcept;
   GORO_API void unlock_slow();
+  GORO_API static void wake_seeker(mutex* where) noexcept;
   GORO_API bool lock_within(std::int64_t d);
   GORO_API bool lock_before(std::int64_t deadline);
 
-  bool take_free(std::uint32_t and_clear) noexcept;
+  both now() const noexcept;
+  bool replace(both& expected, both desired) noexcept;
+  bool take_free(both and_clear) noexcept;
   outcome wait_for_it(std::int64_t deadline, detail::canceller* cancel);
   outcome compete(std::int64_t deadline, detail::canceller* cancel);
-  bool enqueue(queued& self, bool was_woken) noexcept;
+  static queued* look_for_seeker(mutex* where) noexcept;
+  entry enqueue(queued& self, bool was_woken) noexcept;
   void leave(queued& self) noexcept;
   queued* take_first() noexcept;
   bool pass_on() noexcept;
 
-  std::uint32_t word_ = 0;
+  alignas(8) std::uint32_t lock_ = free_now;
+  std::uint32_t flags_ = 0;
   std::uint32_t woken_since_ = 0;    // with `woken`: since when that one has waited, in microseconds or so
+  std::uint32_t tag_ = 0;            // whose lock this is for who watches locks; else 0
   detail::waiter* first_ = nullptr;  // those who wait, under a lock that lies outside
   detail::waiter* last_ = nullptr;
 };

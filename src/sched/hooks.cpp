@@ -5,6 +5,7 @@ namespace goro::detail {
 
 constinit scheduler_hooks hooks;
 constinit bool locks_are_watched = false;
+constinit bool unlock_by_store = false;
 
 void tell_counted(const void* count) noexcept { hooks.locks->counted(count); }
 void tell_uncounted(const void* count) noexcept { hooks.locks->uncounted(count); }

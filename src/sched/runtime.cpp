@@ -9,6 +9,7 @@
 #include "base/settings.hpp"
 #include "sched/goexit.hpp"
 #include "sched/heap_source.hpp"
+#include "sched/hooks.hpp"
 #include "sched/machine.hpp"
 #include "sched/monitor.hpp"
 #include "sched/park.hpp"
@@ -45,6 +46,8 @@ void in_forked_child() noexcept {
 void start() {
   const settings& wanted = the_settings();
   init_fences();
+  if (fence_registered.load(std::memory_order_relaxed) && !locks_are_watched)  // F2: whoever sees it relies on membarrier
+    __atomic_store_n(&unlock_by_store, true, __ATOMIC_RELAXED);
   const auto shift = static_cast<unsigned>(std::countr_zero(wanted.stack_size));
   const bool small = sanitizer::asan || sanitizer::tsan;
   const std::size_t space = small ? std::size_t{1} << 36 : std::size_t{1} << 42;  // 64 GiB, 4 TiB

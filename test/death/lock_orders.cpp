@@ -167,7 +167,7 @@ void overwritten() {
   m->lock();
   m->unlock();
   m->~mutex();
-  std::memset(memory, 0x5a, sizeof memory);
+  std::memset(memory + 4, 0x5a, sizeof memory - 4);  // with the rest, the lock itself sees that it is none
   in_turn("late", [m] { (void)m->try_lock(); });
 }
 void copied() {

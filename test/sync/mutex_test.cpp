@@ -346,6 +346,7 @@ TEST_F(Mutex, TellsAWatcherWhoWantsItAndWhoHasIt) {
   const bool before_set = goro::detail::locks_are_watched;
   goro::detail::hooks.locks = &watcher;
   goro::detail::locks_are_watched = true;
+  const bool by_store = std::exchange(goro::detail::unlock_by_store, false);
   m.lock();
   EXPECT_FALSE(m.try_lock());
   EXPECT_FALSE(m.try_lock_for(1ms));
@@ -353,6 +354,7 @@ TEST_F(Mutex, TellsAWatcherWhoWantsItAndWhoHasIt) {
   EXPECT_TRUE(m.try_lock());
   m.unlock();
   EXPECT_THROW(m.unlock(), std::logic_error);
+  goro::detail::unlock_by_store = by_store;
   goro::detail::locks_are_watched = before_set;
   goro::detail::hooks.locks = before;
   EXPECT_EQ(events, (std::vector<std::string>{"got", "wants, limited", "gave up", "released", "got, limited", "released"}));

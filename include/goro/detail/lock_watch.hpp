@@ -11,6 +11,10 @@ namespace goro::detail {
 // Set before the program takes its first lock, by static initialisation, and never changed after that.
 extern GORO_API bool locks_are_watched;
 
+// Whether a mutex that nobody has waited for lately may be unlocked by a plain store: there are asymmetric fences, and
+// nobody watches. False until the runtime has found that out; both ways of unlocking go together at any time.
+extern GORO_API bool unlock_by_store;
+
 enum class lock_kind : unsigned char { exclusive, shared };
 
 // Told by the goroutine that a wait_group or scope has started: it is counted from here to its end.
