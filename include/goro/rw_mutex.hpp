@@ -16,7 +16,8 @@
 // Order: what happened before unlock() or unlock_shared() is visible after the lock() that comes next, what
 // happened before unlock() also after each lock_shared().
 // Lifetime: whoever holds the lock as the last, for writing, may destroy it after unlocking it, even if an
-// earlier unlock has not returned yet.
+// earlier unlock has not returned yet. A debug build (without NDEBUG) ends the program with a report when it sees by
+// the lock's bits that it is none any more: destroyed, overwritten, copied as bytes.
 #pragma once
 
 #include <cstdint>
@@ -53,6 +54,7 @@ class rw_mutex {
   // Cost     free: one atomic read-modify-write. Nothing is allocated.
   // Go       RWMutex.Lock
   void lock() {
+    check("lock");
     std::uint64_t before = __atomic_load_n(&word_, __ATOMIC_RELAXED);
     if (detail::locks_are_watched || (before & ~ticks) != 0 ||
         !__atomic_compare_exchange_n(&word_, &before, held, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
@@ -85,6 +87,7 @@ class rw_mutex {
   // Throws   std::logic_error if it is not locked for writing.
   // Go       RWMutex.Unlock
   void unlock() {
+    check("unlock");
     std::uint64_t before = __atomic_load_n(&word_, __ATOMIC_RELAXED);
     if (detail::locks_are_watched || (before & (held | waiting)) != held ||
         !__atomic_compare_exchange_n(&word_, &before, before - held, false, __ATOMIC_RELEASE,
@@ -99,6 +102,7 @@ class rw_mutex {
   // Cost     no writer about: one atomic read-modify-write. Nothing is allocated.
   // Go       RWMutex.RLock
   void lock_shared() {
+    check("lock_shared");
     if (const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE); ticket != 0) {
       if (detail::locks_are_watched || !detail::enter_slot(ticket)) lock_shared_slow();
       return;
@@ -129,6 +133,7 @@ class rw_mutex {
   // Cost     no writer about: one atomic read-modify-write.
   // Go       RWMutex.RUnlock
   void unlock_shared() {
+    check("unlock_shared");
     const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);
     if (ticket != 0 || detail::locks_are_watched) {
       if (detail::locks_are_watched || !detail::leave_slot(ticket)) unlock_shared_slow();
@@ -158,9 +163,18 @@ class rw_mutex {
   static constexpr std::uint64_t reader = std::uint64_t{1} << 32;
   static constexpr std::uint64_t readers_full = std::uint64_t{1} << 62;
   static constexpr std::uint64_t negative = std::uint64_t{1} << 63;
+  static constexpr std::uint64_t never_set = std::uint64_t{15} << 24 | std::uint64_t{1} << 31;
   static constexpr std::uint32_t point = 1u << 24;  // in sampled_; below it a place
   static constexpr std::uint32_t places = point - 1;
   static constexpr std::uint32_t points_to_claim = 4;
+
+  // In debug builds: is it a lock? free(), for one, writes over its first words. (A watcher finds more, and goes on.)
+  [[gnu::always_inline]] void check([[maybe_unused]] const char* call) const noexcept {
+#ifndef NDEBUG
+    if ((__atomic_load_n(&word_, __ATOMIC_RELAXED) & never_set) != 0 && !detail::locks_are_watched) [[unlikely]]
+      detail::not_a_lock(this, "rw_mutex", call);
+#endif
+  }
 
   GORO_API void lock_slow();
   GORO_API bool lock_for_ns(std::int64_t d);

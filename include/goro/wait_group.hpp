@@ -10,8 +10,9 @@
 // add which takes the count from zero must happen before the wait, as in Go.
 // Order: what happened before done() is visible after the wait() that it ends.
 // Lifetime: once wait() has returned, and no other wait is under way, the group may be destroyed, even if the
-// last done() has not returned yet. With GORO_DEBUG=deadlock it is reported if it is destroyed while goroutines that it
-// counts run on, and if it is used after that.
+// last done() has not returned yet. A debug build (without NDEBUG) ends the program with a report when a group is used
+// after that, as long as its memory serves nothing else. With GORO_DEBUG=deadlock the program goes on, and it is also
+// reported if a group is destroyed while goroutines that it counts run on.
 #pragma once
 
 #include <concepts>
@@ -60,11 +61,20 @@ class countdown {
   // `why` is a wait_reason; deadline and cancel (may be null) as in chan.
   ended wait(int why, std::int64_t deadline, canceller* cancel);
 
+  // For destructors: whoever uses it after that is found by has_ended(), until there is something else. Nothing happens
+  // to a static or thread_local, which goroutines that outlive main may use.
+  GORO_API void end() noexcept;
+  bool has_ended() const noexcept { return is_end(__atomic_load_n(&word_, __ATOMIC_RELAXED)); }
+  [[noreturn, gnu::cold]] GORO_API void report_ended(const char* call) const noexcept;
+
   // Whether the count was zero and nobody was waiting, at some moment during the call.
   bool is_zero() const noexcept { return __atomic_load_n(&word_, __ATOMIC_ACQUIRE) == 0; }
 
  private:
   static constexpr std::uint64_t waiters_mask = 0xffff'ffff;
+  // The end: more waiters than there can be, so that each add takes the slow path, and leaves it there.
+  static constexpr std::uint64_t end_mark = 0xdead'60ff;
+  static constexpr bool is_end(std::uint64_t word) noexcept { return (word & waiters_mask) == end_mark; }
   static constexpr std::uint64_t shifted(int n) noexcept {
     return static_cast<std::uint64_t>(static_cast<std::int64_t>(n)) << 32;
   }
@@ -124,10 +134,16 @@ template <class F, class... Args>
 class wait_group {
  public:
   constexpr wait_group() noexcept = default;
-  // Changes nothing, so that a global can be used until the process is gone. GORO_DEBUG=deadlock is told.
+  // Changes nothing of a global, so that it can be used until the process is gone. GORO_DEBUG=deadlock is told.
   constexpr ~wait_group() {
-    if (!std::is_constant_evaluated() && detail::locks_are_watched) [[unlikely]]
+    if (std::is_constant_evaluated()) return;
+    if (detail::locks_are_watched) [[unlikely]] {
       detail::tell_destroyed(&count_);
+      return;
+    }
+#ifndef NDEBUG
+    count_.end();
+#endif
   }
   wait_group(const wait_group&) = delete;
   wait_group& operator=(const wait_group&) = delete;
@@ -185,6 +201,11 @@ class wait_group {
   void told(const char* call) const noexcept {
     if (detail::locks_are_watched) [[unlikely]]
       detail::tell_used(&count_, call);
+#ifndef NDEBUG
+    // The slow paths of add and wait, in all builds, find it too, but do not know the call.
+    if (count_.has_ended()) [[unlikely]]
+      count_.report_ended(call);
+#endif
   }
   GORO_API bool wait_ns(std::int64_t d);
   GORO_API std::error_code wait_until(detail::canceller* by);

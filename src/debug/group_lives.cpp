@@ -4,33 +4,9 @@
 #include "sched/goroutines.hpp"
 #include "sched/hold.hpp"
 
-#include <link.h>
 #include <algorithm>
 
 namespace goro::detail {
-
-namespace {
-
-struct search {
-  std::uintptr_t address;
-  bool found = false;
-};
-
-int look_into(dl_phdr_info* module, std::size_t, void* argument) noexcept {
-  search& s = *static_cast<search*>(argument);
-  for (int i = 0; i != module->dlpi_phnum; ++i) {
-    const ElfW(Phdr)& part = module->dlpi_phdr[i];
-    std::uintptr_t first = 0;
-    if (part.p_type == PT_LOAD)
-      first = module->dlpi_addr + part.p_vaddr;
-    else if (part.p_type == PT_TLS)
-      first = reinterpret_cast<std::uintptr_t>(module->dlpi_tls_data);
-    if (first != 0 && s.address - first < part.p_memsz) s.found = true;
-  }
-  return s.found ? 1 : 0;
-}
-
-}  // namespace
 
 void group_lives::destroyed(lock_name group, gone_group how) {
   how.number = ++count_;
@@ -46,12 +22,6 @@ void group_lives::destroyed(lock_name group, gone_group how) {
 gone_group* group_lives::find(lock_name group) {
   const auto found = gone_.find(group);
   return found == gone_.end() ? nullptr : &found->second;
-}
-
-bool outlives_destructor(const void* object) noexcept {
-  search s{reinterpret_cast<std::uintptr_t>(object)};
-  (void)dl_iterate_phdr(&look_into, &s);
-  return s.found;
 }
 
 std::vector<party_label> labels_of(const std::vector<party>& goroutines) {

@@ -3,7 +3,7 @@
 // one at which there was a group and is none now: whoever uses a group there uses a destroyed one.
 //
 // Not told are constructions that the compiler has done, those of statics and thread_locals. So these are never taken
-// for gone: they live as long as anybody could use them, whatever their destructors say (outlives_destructor).
+// for gone: they live as long as anybody could use them, whatever their destructors say (base/static_storage.hpp).
 // Memory that is reused without a destructor call stays as it was, and a new group there is told of. Any other count (of
 // a scope, an errgroup) is told of when it is constructed, and so is never found in here.
 #pragma once
@@ -40,9 +40,6 @@ class group_lives {
   std::deque<std::pair<lock_name, std::uint64_t>> order_;
   std::uint64_t count_ = 0;
 };
-
-// Whether the object is a static one, or a thread_local of the calling thread.
-bool outlives_destructor(const void* object) noexcept;
 
 // Names and places of creation of these goroutines, as far as they have not ended.
 std::vector<party_label> labels_of(const std::vector<party>& goroutines);

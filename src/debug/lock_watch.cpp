@@ -12,6 +12,7 @@
 #include "debug/unwind.hpp"
 
 #include "base/settings.hpp"
+#include "base/static_storage.hpp"
 #include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
 
@@ -174,7 +175,7 @@ bool is_gone(lock_watch& w, const void* count) {
 void used(const void* count, const char* call) noexcept {
   noting([&] {
     lock_watch& w = the_lock_watch();
-    if (!is_gone(w, count) || outlives_destructor(count)) return;
+    if (!is_gone(w, count) || is_in_static_storage(count)) return;
     group_misuse what{name_of(count), call, who_calls(), stack_here(), {}, {}, {}};
     const std::lock_guard held(w.lock);
     gone_group* const gone = w.groups.find(name_of(count));
@@ -198,7 +199,7 @@ void made(const void* count) noexcept {
 // add() counts may never be counted down, and may lie there.
 void destroyed(const void* count) noexcept {
   noting([&] {
-    if (outlives_destructor(count)) return;
+    if (is_in_static_storage(count)) return;
     const party_label me = who_calls();
     const std::vector<std::uintptr_t> stack = stack_here();
     lock_watch& w = the_lock_watch();

@@ -26,10 +26,19 @@
 //
 // Misuse is found where it is seen, as in Go, and undone before the throw: a count below zero; an add from
 // zero while somebody waits; a group used again before a wait has returned.
+//
+// The end. The destructor of a debug build's wait_group writes a mark into the low half (end()), which is a number of
+// waiters that cannot be, so that adds come into the slow path and leave it as it is. By I3 nobody who has ended a wait
+// looks at the word any more, so whoever finds the mark uses the group after its end, or was not waited for. What is
+// constructed there next writes over it.
 // Tests: test/sync/wait_group_{test,stress_test}.cpp.
 #include <goro/wait_group.hpp>
 
+#include "base/static_storage.hpp"
+#include "sched/goroutine.hpp"
 #include "sched/hooks.hpp"
+#include "sched/misuse.hpp"
+#include "sched/process_end.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/waiter.hpp"
 
@@ -60,7 +69,20 @@ struct watched_wait {
 
 }  // namespace
 
+void countdown::end() noexcept {
+  if (goroutines_have_stopped()) return;
+  // A goroutine's stack is none of the modules', and where most groups are: that spares the search.
+  const bool on_stack = region_of(reinterpret_cast<std::uintptr_t>(this)) != nullptr;
+  if (!on_stack && is_in_static_storage(this)) return;
+  __atomic_store_n(&word_, end_mark, __ATOMIC_RELAXED);
+}
+
+void countdown::report_ended(const char* call) const noexcept {
+  end_for_misuse(this, "wait_group", "is used after it was destroyed", call);
+}
+
 void countdown::add_slow(int n, std::uint64_t after) {
+  if (is_end(after)) report_ended(n == -1 ? "done" : "add");
   const std::int32_t count = count_of(after);
   if (count < 0) {
     __atomic_sub_fetch(&word_, shifted(n), __ATOMIC_ACQ_REL);
@@ -93,6 +115,10 @@ bool countdown::leave(waiter& w) noexcept {
   wait_list_lock& lock = lock_of(this);  // I3
   lock.lock();
   std::uint64_t word = __atomic_load_n(&word_, __ATOMIC_ACQUIRE);
+  if (is_end(word)) {
+    lock.unlock();
+    report_ended("wait");
+  }
   while (w.linked && count_of(word) != 0) {
     if (!exchange(word_, word, word - 1)) continue;
     unlink(first_, last_, w);
@@ -117,6 +143,10 @@ countdown::ended countdown::wait(int why, std::int64_t deadline, canceller* canc
     if (word == 0) {
       lock.unlock();
       return ended::zero;
+    }
+    if (is_end(word)) {
+      lock.unlock();
+      report_ended("wait");
     }
   } while (!exchange(word_, word, word + 1));
   link(first_, last_, self);

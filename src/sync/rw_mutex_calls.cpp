@@ -63,6 +63,8 @@ void rw_mutex::inside::tell_released(rw_mutex& m, lock_kind how) noexcept {
 woken rw_mutex::inside::wait(rw_mutex& m, lock_kind how, std::int64_t deadline, detail::canceller* cancel,
                              bool counted) {
   const bool shared = how == lock_kind::shared;
+  if ((__atomic_load_n(&m.word_, __ATOMIC_RELAXED) & never_set) != 0 && !detail::locks_are_watched) [[unlikely]]
+    detail::not_a_lock(&m, "rw_mutex", shared ? "lock_shared" : "lock");  // in all builds: it would wait for ever
   const detail::task me = [&] {
     try {
       return detail::task::current();

@@ -24,6 +24,7 @@ constexpr int reason = static_cast<int>(detail::wait_reason::wait_group);
 
 // Go's rule, and like there it is seen only if the timing is right.
 void check_reuse(const detail::countdown& count) {
+  if (count.has_ended()) count.report_ended("wait");  // by another, whose wait returned before
   if (!count.is_zero())
     throw std::logic_error(
         "goro: wait_group::wait: the group was reused before this wait had returned; let all waits return "

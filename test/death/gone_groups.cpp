@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Wait groups that are destroyed too early, or used when they are gone, and such as are not: gone_groups CASE. Ends with 0:
-// GORO_DEBUG=deadlock has said by then what it has to say. Memory of groups that are used when gone is kept, so that
-// nothing breaks.
+// Wait groups that are destroyed too early, or used when they are gone, and such as are not: gone_groups CASE. With
+// GORO_DEBUG=deadlock it ends with 0, and has said by then what it has to say; without it a debug build's use of a group
+// that is gone is its end. Memory of groups that are used when gone is kept, so that nothing breaks.
 #include <goro/goro.hpp>
 
 #include <cstdlib>
@@ -80,6 +80,14 @@ void held_by_its_own() {
   });
   goro::sleep_for(std::chrono::milliseconds(20));
 }
+// The same, and waits until it has been said.
+void its_own_for_ever() {
+  in_turn("shares", [] {
+    std::shared_ptr<wait_group> group(new (memory()) wait_group, [](wait_group* g) { g->~wait_group(); });
+    group->go([group] {});
+  });
+  (void)goro::make_chan<int>().recv();
+}
 // With one P. Else whether it has begun by then depends.
 void has_not_begun() {
   goro::chan<int> ended = goro::make_chan<int>(1);
@@ -113,6 +121,19 @@ void go_late() {
   late([](wait_group& g) { g.go([] {}); });
 }
 
+void wait_by_a_thread_late() {
+  auto* const group = new (memory()) wait_group;
+  group->~wait_group();
+  std::thread([group] { group->wait(); }).join();
+}
+// By one whose calls were compiled with NDEBUG: it has no check of its own.
+void unchecked_done_late() {
+  late([](wait_group& g) { reinterpret_cast<goro::detail::countdown&>(g).add(-1); });
+}
+void unchecked_wait_late() {
+  late([](wait_group& g) { (void)reinterpret_cast<goro::detail::countdown&>(g).wait(0, 0, nullptr); });
+}
+
 // ---- what is not
 
 void waited_for() {
@@ -142,6 +163,21 @@ void a_global() {
   local.go([] { goro::yield(); });
   global.wait();
   local.wait();
+}
+// Destroyed when exit() has begun, and goroutines run on.
+wait_group& made_late() {
+  static wait_group group;
+  return group;
+}
+void a_static_at_exit() {
+  (void)goro::go([] {});
+  std::atexit([] {
+    made_late().add(1);
+    made_late().done();
+    made_late().wait();
+  });
+  made_late().add(1);
+  made_late().done();
 }
 void a_threads_own() {
   for (int i = 0; i != 20; ++i)
@@ -185,14 +221,19 @@ constexpr struct {
     {"is_deleted", is_deleted},
     {"throws_past_it", throws_past_it},
     {"held_by_its_own", held_by_its_own},
+    {"its_own_for_ever", its_own_for_ever},
     {"has_not_begun", has_not_begun},
     {"done_late", done_late},
     {"add_late", add_late},
     {"wait_late", wait_late},
     {"go_late", go_late},
+    {"wait_by_a_thread_late", wait_by_a_thread_late},
+    {"unchecked_done_late", unchecked_done_late},
+    {"unchecked_wait_late", unchecked_wait_late},
     {"waited_for", waited_for},
     {"abandoned", abandoned},
     {"a_global", a_global},
+    {"a_static_at_exit", a_static_at_exit},
     {"a_threads_own", a_threads_own},
     {"others_there", others_there},
 };
