@@ -239,6 +239,7 @@ mutex::entry mutex::enqueue(queued& self, bool was_woken) noexcept {
     both word = now();
     both next = 0;
     do {
+      if ((word & never_set) != 0) not_a_lock(this, "mutex", "lock");
       if ((word & locked) == 0) return entry::free;
       seeks = (word & contended) == 0 || (word & (turning | waiting)) == turning;  // I8
       next = (word & (calm - 1)) | waiting | contended;
@@ -302,8 +303,7 @@ mutex::outcome mutex::wait_for_it(std::int64_t deadline, canceller* cancel) {
 }
 
 void mutex::lock_slow(std::uint32_t before) {
-  if (before != locked_now) [[unlikely]]
-    not_a_lock(this, "mutex", "lock");
+  if (before != locked_now) not_a_lock(this, "mutex", "lock");
   wait_for_it(never, nullptr);
 }
 

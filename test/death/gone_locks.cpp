@@ -53,7 +53,22 @@ void overwritten(F use) {
   in_turn("late", [&] { use(*std::launder(lock)); });
 }
 
+using goro::mutex;
 using goro::rw_mutex;
+
+// A mutex finds that in all builds.
+void lock_deleted() {
+  gone<mutex>([](mutex& m) { m.lock(); });
+}
+void try_lock_deleted() {
+  gone<mutex>([](mutex& m) { (void)m.try_lock(); });
+}
+void unlock_deleted() {
+  gone<mutex>([](mutex& m) { m.unlock(); });
+}
+void lock_ctx_overwritten() {
+  overwritten<mutex>([](mutex& m) { (void)m.lock(goro::background()); });
+}
 
 void rw_lock_deleted() {
   gone<rw_mutex>([](rw_mutex& m) { m.lock(); });
@@ -118,6 +133,10 @@ constexpr struct {
   const char* name;
   void (*run)();
 } cases[] = {
+    {"lock_deleted", lock_deleted},
+    {"try_lock_deleted", try_lock_deleted},
+    {"unlock_deleted", unlock_deleted},
+    {"lock_ctx_overwritten", lock_ctx_overwritten},
     {"rw_lock_deleted", rw_lock_deleted},
     {"rw_unlock_deleted", rw_unlock_deleted},
     {"rw_lock_shared_overwritten", rw_lock_shared_overwritten},

@@ -74,6 +74,16 @@ TEST_P(GoneUnaskedDeath, Locks) {
                 "\"late\"\n", "  created ", "gone_locks.cpp:", "  called by ", which, "gone_locks.cpp:"});
   expect_end("gone_locks", "by_a_thread", {"(lock), by a plain thread\n", "  called by ", "by_a_thread"});
 }
+TEST_P(GoneUnaskedDeath, MutexesInAllBuilds) {
+  const char* const cases[][2] = {{"lock_deleted", "(lock)"},
+                                  {"try_lock_deleted", "(try_lock)"},
+                                  {"unlock_deleted", "(unlock)"},
+                                  {"lock_ctx_overwritten", "(lock)"}};
+  for (const auto& [which, call] : cases)
+    expect_end("gone_locks", which,
+               {"goro: mutex 0x", " is no lock any more: destroyed, overwritten or copied ", call, ", by goroutine ",
+                "\"late\"\n", "  created "});
+}
 TEST_P(GoneUnaskedDeath, OnlyOneOfManyReports) {
   ONLY_IN_DEBUG_BUILDS();
   const auto r = run("gone_locks", "by_many");
