@@ -10,8 +10,8 @@
 // writer stops new readers, and after a writer all waiting readers enter, so neither kind starves; if no other writer
 // waits, one that runs may be quicker than they, once. Writers come in the order of their calls. Hence a reader must
 // not read-lock again what it holds: with a writer in between, all wait for ever. Not recursive. A lock may be unlocked by
-// another goroutine or thread than the one that took it. Where readers on several CPUs meet on a lock that nobody
-// writes, each CPU counts its readers apart, so that they do not slow each other down.
+// another goroutine or thread than the one that took it. If nobody writes for many reads, each CPU counts its
+// readers apart, so that they do not slow each other down; the next write is dearer for it, by 1 to 14 us.
 // All calls may be made from any goroutine and any thread at the same time.
 // Order: what happened before unlock() or unlock_shared() is visible after the lock() that comes next, what
 // happened before unlock() also after each lock_shared().
@@ -28,16 +28,13 @@
 #include <goro/detail/duration.hpp>
 #include <goro/detail/export.hpp>
 #include <goro/detail/lock_watch.hpp>
+#include <goro/detail/reader_section.hpp>
 
 namespace goro {
 
 namespace detail {
 struct waiter;
 struct rw_mutex_peek;  // the tests' way in
-
-// Readers counted apart: src/sync/reader_slots.hpp.
-GORO_API bool enter_slot(std::uint64_t ticket) noexcept;
-GORO_API bool leave_slot(std::uint64_t ticket) noexcept;
 }  // namespace detail
 
 class rw_mutex {
@@ -99,17 +96,19 @@ class rw_mutex {
   //
   // Throws   std::system_error (resource_unavailable_try_again) if there are 2^30 readers already.
   // Waits    without limit, as "rw_mutex read".
-  // Cost     no writer about: one atomic read-modify-write. Nothing is allocated.
+  // Cost     no writer about: one atomic read-modify-write, or none if the lock is read all the time. Nothing is
+  //          allocated.
   // Go       RWMutex.RLock
   void lock_shared() {
     check("lock_shared");
-    if (const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE); ticket != 0) {
+    const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);
+    if (ticket == 0) [[likely]] {
+      const std::uint64_t after = __atomic_add_fetch(&word_, reader + tick, __ATOMIC_ACQUIRE);
+      if ((after & (held | waiting | ticks_full | readers_full)) != 0 || detail::locks_are_watched) [[unlikely]]
+        lock_shared_rest(after);
+    } else if (!detail::enter_section(ticket)) {
       if (detail::locks_are_watched || !detail::enter_slot(ticket)) lock_shared_slow();
-      return;
     }
-    const std::uint64_t after = __atomic_add_fetch(&word_, reader + tick, __ATOMIC_ACQUIRE);
-    if ((after & (held | waiting | ticks_full | readers_full)) != 0 || detail::locks_are_watched) [[unlikely]]
-      lock_shared_rest(after);
   }
 
   // As try_lock, try_lock_for, try_lock_until and lock(ctx), for reading. False from try_lock_shared: a writer
@@ -130,18 +129,18 @@ class rw_mutex {
   // Gives back one lock_shared. The last reader lets the first waiting writer in.
   //
   // Throws   std::logic_error if nobody has locked it for reading.
-  // Cost     no writer about: one atomic read-modify-write.
+  // Cost     no writer about: one atomic read-modify-write, or none.
   // Go       RWMutex.RUnlock
   void unlock_shared() {
     check("unlock_shared");
     const std::uint64_t ticket = __atomic_load_n(&slots_, __ATOMIC_ACQUIRE);
-    if (ticket != 0 || detail::locks_are_watched) {
+    if (ticket == 0 && !detail::locks_are_watched) [[likely]] {
+      const std::uint64_t after = __atomic_sub_fetch(&word_, reader, __ATOMIC_RELEASE);
+      if ((after & (held | waiting | negative)) != 0) [[unlikely]]
+        unlock_shared_rest(after);  // the lock may be gone by now: see there
+    } else if (!detail::leave_section(ticket)) {
       if (detail::locks_are_watched || !detail::leave_slot(ticket)) unlock_shared_slow();
-      return;
     }
-    const std::uint64_t after = __atomic_sub_fetch(&word_, reader, __ATOMIC_RELEASE);
-    if ((after & (held | waiting | negative)) != 0) [[unlikely]]
-      unlock_shared_rest(after);  // the lock may be gone by now: see there
   }
 
   // This lock as one whose lock() and unlock() are for reading: for std::lock_guard, and for cond.
@@ -164,9 +163,10 @@ class rw_mutex {
   static constexpr std::uint64_t readers_full = std::uint64_t{1} << 62;
   static constexpr std::uint64_t negative = std::uint64_t{1} << 63;
   static constexpr std::uint64_t never_set = std::uint64_t{15} << 24 | std::uint64_t{1} << 31;
-  static constexpr std::uint32_t point = 1u << 24;  // in sampled_; below it a place
-  static constexpr std::uint32_t places = point - 1;
-  static constexpr std::uint32_t points_to_claim = 4;
+  static constexpr std::uint32_t point = 1u << 24;    // in sampled_: points for slots,
+  static constexpr std::uint32_t closed = 1u << 20;   // how often a writer has closed them, up to 3,
+  static constexpr std::uint32_t places = closed - 1;  // and a place
+  static constexpr std::uint32_t points_to_claim = 16;
 
   // In debug builds: is it a lock? free(), for one, writes over its first words. (A watcher finds more, and goes on.)
   [[gnu::always_inline]] void check([[maybe_unused]] const char* call) const noexcept {
@@ -196,7 +196,7 @@ class rw_mutex {
   detail::waiter* first_writer_ = nullptr;
   detail::waiter* last_writer_ = nullptr;
   std::uintptr_t next_drain_ = 0;  // in the list of drains: complement of its address; 0: in no list
-  std::uint32_t sampled_ = 0;      // where a reader came from lately, and points for changes; 0: not known
+  std::uint32_t sampled_ = 0;      // where a reader came from lately (0: not known), and what speaks for slots
   std::uint32_t tag_ = 0;          // whose lock this is for who watches locks
 };
 

@@ -19,6 +19,8 @@ constinit std::atomic<bool> fence_registered{false};
 constinit std::atomic<unsigned> fence_word{0};
 
 void init_fences() noexcept {}
+bool has_section_fence() noexcept { return false; }
+void section_fence() noexcept {}
 void heavy_fence() noexcept { fence_word.fetch_add(1, std::memory_order_seq_cst); }  // F1
 
 #else
@@ -42,7 +44,31 @@ bool available() noexcept {
 
 }  // namespace
 
-void init_fences() noexcept { (void)available(); }
+bool has_section_fence() noexcept {
+  static const bool answer = [] {
+    const int saved = errno;
+    const bool taken = !fault("membarrier for sections") &&
+                       membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_RSEQ) &&
+                       membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ);
+    errno = saved;
+    return taken;
+  }();
+  return answer;
+}
+
+// Both while there are few threads: the kernel waits for all CPUs if there are more.
+void init_fences() noexcept {
+  (void)available();
+  (void)has_section_fence();
+}
+
+void section_fence() noexcept {
+  const int saved = errno;
+  if (!membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ))
+    fatal("section_fence", "the membarrier system call, which worked at the start, now fails",
+          "install seccomp filters before the first goroutine starts, or allow membarrier in them");
+  errno = saved;
+}
 
 void heavy_fence() noexcept {
   if (!available()) {                                      // F2

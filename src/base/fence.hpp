@@ -15,6 +15,10 @@
 //       relies on membarrier. The heavy side does not read it, since it might see it too late: it asks the
 //       same once-initialised decision that set it, and makes that decision if nobody has.
 //
+// section_fence does more: whoever is inside a restartable sequence (rseq) at that moment is sent to its abort. So
+// of each such section either the last store is out when it returns, or the section begins afterwards, and sees
+// what was written before the fence. Not all kernels and C libraries have it: ask first.
+//
 // Where the kernel has no membarrier, both sides execute a sequentially consistent fence. ThreadSanitizer
 // does not understand fences, so under it both are a read-modify-write of one common word, which it does.
 // F1 is argued, not tested: no tool lets a load slip past an earlier store on demand, and stress does not
@@ -54,5 +58,9 @@ inline void light_fence() noexcept {  // F1
 
 // 3 to 14 us. Does not return before every thread of the process has passed a full fence.
 void heavy_fence() noexcept;
+
+// The fence for restartable sequences, 1 to 14 us: to be called only where it is there, an answer that never changes.
+bool has_section_fence() noexcept;
+void section_fence() noexcept;
 
 }  // namespace goro::detail

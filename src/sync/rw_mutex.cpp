@@ -43,8 +43,8 @@
 //   P1  unlock: release -> lock, lock_shared: acquire. Each change of the word is a read-modify-write and so
 //       continues the release sequence. Who is let in by another meets him by contract K3 of park.hpp.
 //   P2  unlock_shared: release -> lock: acquire; through slots by P1 of reader_slots.hpp.
-//   P3  claim: slots_ release -> who reads the ticket: acquire. So a reader with a ticket sees
-//       in_slots, or what came after it. (What the lock guards is ordered by the cells.)
+//   P3  claim: slots_ release -> who reads the ticket: acquire. So a reader with a ticket sees in_slots, or what
+//       came after it, and what the claimer saw, who held the lock. (Leaving is ordered by the cells.)
 //
 // When a wake is skipped. unlock: it swaps only where not waiting; who queues sets waiting under the lock, and
 // does so only if it finds held in that very step: so either the unlocker sees waiting, or the other does
@@ -71,10 +71,12 @@
 // parks for them, they run for one section each and queue behind it, and so on for ever: every lock is a
 // switch of all ("lock convoy"; eight goroutines, a write in 100: 10 to 15 ns instead of 7 to 11 at P = 2).
 //
-// Readers apart. Of a lock that is only read, every 4,096th reader looks around, and compares its place with the
-// last one's: two more points if it is another, one less if not, and with four it claims slots. (A thread that is
-// moved to another CPU now and then is no reason.) A writer closes them again, and they come back after as many
-// reads and looks: a lock with a writer in some thousand reads does not pay for opening and closing.
+// Readers apart. Of a lock that is only read, every 4,096th reader looks around, and compares its place with the last
+// one's; with 16 points it claims slots. If these count by compare-and-swap they pay for several CPUs only: 8 points
+// more for another place, 4 less for the same. (A thread that is moved to another CPU now and then is no reason.) If
+// they count without a locked instruction they pay for one CPU too, after many reads: 4 points for another place, 1 for
+// the same. A writer closes them again, which costs as much as some thousand reads gain: each time doubles the points
+// for the next claim, up to 128.
 //
 // Misuse. An unlock_shared too many takes one off before it knows, and puts it back; meanwhile the count may be
 // one too low. So a reader in passing takes itself off without asking whether it is there.
@@ -122,24 +124,29 @@ void wake(waiter* chain) noexcept {
 void rw_mutex::inside::close_slots(rw_mutex& m) noexcept {
   const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_RELAXED);
   if (ticket == 0) return;
-  m.sampled_ = 0;
+  m.sampled_ = std::min(m.sampled_ / closed % (point / closed) + 1, 3u) * closed;
   __atomic_add_fetch(&m.word_, detail::close_slots(ticket) * reader - in_slots, __ATOMIC_ACQ_REL);
   __atomic_store_n(&m.slots_, 0, __ATOMIC_RELEASE);  // I5: after the word
 }
 
 void rw_mutex::inside::look_around(rw_mutex& m) noexcept {
   const std::uint32_t place = (detail::reader_place() & (places >> 1)) + 1;
+  const bool cheap = detail::slots_are_cheap();  // asked here, since the first answer takes long
   const spin_guard guard(lock_of(&m));
   const std::uint64_t before = __atomic_fetch_and(&m.word_, ~ticks, __ATOMIC_ACQ_REL);
   if ((before & ticks_full) == 0 || (before & waiting) != 0) return;  // another was here, or a writer is
   const bool lost_slots = m.slots_ != 0;  // readers come here nevertheless: other locks have taken the cells
-  const bool from_elsewhere = m.sampled_ != 0 && (m.sampled_ & places) != place;
-  const std::uint32_t points = m.sampled_ / point;
-  const std::uint32_t now =
-      from_elsewhere ? std::min(points + 2, points_to_claim) : points - (points != 0 ? 1 : 0);
+  const std::uint32_t last_place = m.sampled_ & places;
+  const std::uint32_t closings = m.sampled_ / closed % (point / closed);
+  const std::uint32_t enough = points_to_claim << closings;
+  std::uint32_t points = m.sampled_ / point;
+  if (last_place != 0 && last_place != place)
+    points += cheap ? enough / 4 : enough / 2;
+  else
+    points = cheap ? points + 1 : points - std::min(points, enough / 4);
   close_slots(m);
-  m.sampled_ = now * point + place;
-  if (!lost_slots && now < points_to_claim) return;
+  m.sampled_ = std::min(points, enough) * point + closings * closed + place;
+  if (!lost_slots && points < enough) return;
   const std::uint64_t ticket = detail::claim_slots();
   if (ticket == 0) return;
   __atomic_fetch_or(&m.word_, in_slots, __ATOMIC_ACQ_REL);  // I5: before the ticket

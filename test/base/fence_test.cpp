@@ -26,6 +26,16 @@ TEST(Fence, LeavesErrnoAlone) {
   EXPECT_EQ(errno, 1234);
 }
 
+TEST(Fence, OfSectionsIsThereOrIsNotOnceAndForAll) {
+  const bool there = has_section_fence();
+  errno = 1234;
+  for (int i = 0; i != 3; ++i) {
+    EXPECT_EQ(has_section_fence(), there);
+    if (there) section_fence();
+  }
+  EXPECT_EQ(errno, 1234);
+}
+
 #if defined(GORO_FAULTS) && !defined(GORO_FENCE_BY_RMW)
 // In a process of its own, since the decision is made once.
 TEST(FenceDeathTest, FallsBackWhereTheKernelHasNoMembarrier) {

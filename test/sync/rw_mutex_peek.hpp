@@ -24,7 +24,7 @@ struct rw_mutex_peek {
   // The next reader that is counted in the word claims slots, if there are any to be had.
   static void make_next_reader_claim(rw_mutex& m) {
     const spin_guard guard(lock_of(&m));
-    m.sampled_ = rw_mutex::points_to_claim * rw_mutex::point + rw_mutex::places;  // no place has this number
+    m.sampled_ = rw_mutex::points_to_claim * rw_mutex::point + rw_mutex::places;  // a place that no CPU has
     __atomic_fetch_or(&m.word_, rw_mutex::ticks & ~rw_mutex::ticks_full, __ATOMIC_RELAXED);
   }
   static bool has_slots(const rw_mutex& m) { return __atomic_load_n(&m.slots_, __ATOMIC_RELAXED) != 0; }

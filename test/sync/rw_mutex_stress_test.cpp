@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "support/at_procs.hpp"
+#include "support/cpus.hpp"
 #include "support/eventually.hpp"
 #include "sync/cancel_by_hand.hpp"
 #include "sync/rw_mutex_peek.hpp"
@@ -15,6 +16,7 @@
 #include <functional>
 #include <new>
 #include <random>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -218,6 +220,40 @@ TEST_P(RwMutexStress, SlotsComeAndGoAmongManyLocks) {
     g.lock.unlock();
     EXPECT_TRUE(peek::is_free(g.lock));
   }
+}
+
+// In slots nearly all the time, and readers that leave on another CPU than the one they entered on.
+TEST_P(RwMutexStress, ReadersChangeTheirCpuInside) {
+  const std::vector<int> cpus = goro_test::allowed_cpus();
+  const int rounds = goro_test::scaled(3'000);
+  guarded g;
+  std::atomic<std::uint64_t> written{0};
+  std::vector<std::function<void()>> bodies;
+  for (unsigned i = 0; i != 8; ++i)  // the last three are threads
+    bodies.emplace_back([&, i] {
+      std::minstd_rand random(static_cast<unsigned>(goro_test::seed()) + i);
+      for (int n = 0; n != rounds; ++n) {
+        if (random() % 256 == 0) {
+          g.lock.lock();
+          g.write(random() % 4 == 0);
+          ++written;
+          g.lock.unlock();
+          continue;
+        }
+        if (random() % 64 == 0) peek::make_next_reader_claim(g.lock);
+        g.lock.lock_shared();
+        if (i >= 5 && random() % 8 == 0) goro_test::stay_on(cpus[random() % cpus.size()]);
+        g.read(random() % 4 == 0);
+        g.lock.unlock_shared();
+      }
+    });
+  run_all(std::move(bodies), 3);
+  EXPECT_EQ(g.wrong, 0);
+  EXPECT_EQ(g.writes, written);
+  EXPECT_THROW(g.lock.unlock_shared(), std::logic_error);
+  EXPECT_TRUE(g.lock.try_lock());
+  g.lock.unlock();
+  EXPECT_TRUE(peek::is_free(g.lock));
 }
 
 }  // namespace
