@@ -26,6 +26,7 @@
 
 #include <goro/detail/closure.hpp>
 #include <goro/detail/export.hpp>
+#include <goro/detail/throw_site.hpp>
 #include <goro/future.hpp>
 
 namespace goro {
@@ -37,6 +38,9 @@ struct waiter;
 // One execution for one key, without its types; the protocol is in src/sync/singleflight.cpp.
 struct flight {
   flight(std::uint64_t key_hash, void (*end)(flight*) noexcept) noexcept : hash(key_hash), destroy(end) {}
+  flight(const flight&) = delete;
+  flight& operator=(const flight&) = delete;
+  ~flight() { delete thrown; }
 
   const std::uint64_t hash;
   void (*const destroy)(flight*) noexcept;
@@ -49,6 +53,7 @@ struct flight {
   waiter* first = nullptr;             // under the table's lock
   waiter* last = nullptr;              // under the table's lock
   std::exception_ptr error = nullptr;  // written before it lands, then constant
+  throw_site* thrown = nullptr;        // where that was thrown; null: not known
 };
 
 // Those in the air.
@@ -79,6 +84,11 @@ class flight_table {
 
 // What those who wait get when the function did not return, and did not throw either.
 GORO_API std::exception_ptr flight_ended_by_goexit() noexcept;
+
+// In a handler of what has left noting_throw: keeps its place.
+GORO_API void keep_flight_site(flight& f) noexcept;
+// Throws the error of one that has landed, from its place on.
+[[noreturn]] GORO_API void throw_flight_error(const flight& f);
 
 // A hold on a flight: it lives while there is one.
 template <class Flight>
@@ -267,16 +277,17 @@ class singleflight {
   void fly(flight& own, F& f) {
     detail::landing at_end(table_, own);
     try {
-      own.value.emplace(f());
+      detail::noting_throw([&] { own.value.emplace(f()); });
       at_end.ended(nullptr);
     } catch (...) {
       at_end.ended(detail::escaped_exception());
+      detail::keep_flight_site(own);
     }
   }
 
   // After it has landed.
   static result collect(flight& own, bool first) {
-    if (own.error) std::rethrow_exception(own.error);
+    if (own.error) detail::throw_flight_error(own);
     if (own.callers == 1 && first) return result{*std::move(own.value), false};
     return result{*std::as_const(own.value), own.callers > 1};
   }

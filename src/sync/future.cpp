@@ -171,10 +171,15 @@ void unclaim_future(future_core* core) noexcept {
 
 void publish_future(future_core* core) noexcept { settle(core, future_status::value); }
 
+// Where it was thrown nobody has seen: whoever has it has caught it himself, or has never thrown it. He is in the
+// place where it is given to the promise, and that says most of what can be known.
 void fail_future(future_core* core, std::exception_ptr error) {
   if (!try_claim(core)) throw_future_error(future_misuse::already_satisfied);
+  throw_site given;
+  append_stack_here(given);
+  throw_site* const kept = keep_throw_site(given);
   core->error = std::move(error);
-  settle(core, future_status::failed);
+  settle(core, future_status::failed, kept);
 }
 
 void fail_async(future_core* core, std::exception_ptr error) {

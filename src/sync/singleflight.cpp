@@ -37,6 +37,7 @@
 // Tests: test/sync/singleflight_{test,stress_test}.cpp.
 #include <goro/singleflight.hpp>
 
+#include "sched/throw_site.hpp"
 #include "sync/address_lock.hpp"
 #include "sync/waiter.hpp"
 
@@ -128,6 +129,10 @@ void flight_table::wait(flight& f) {
   }
   park_waiter(self, wait_reason::singleflight, this, never, nullptr);
 }
+
+void keep_flight_site(flight& f) noexcept { f.thrown = keep_throw_site(take_throw_site()); }
+
+void throw_flight_error(const flight& f) { rethrow_from(f.thrown, f.error); }
 
 std::exception_ptr flight_ended_by_goexit() noexcept {
   try {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Locks that are used when they are gone, without any setting, and such as are not: gone_locks CASE. The clean cases end
+// Locks that are used when they are gone, without any setting, and such as are not: gone_locks CASE. Clean cases end
 // with 0; the others are ended by a debug build.
 #include <goro/goro.hpp>
 

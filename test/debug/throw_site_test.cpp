@@ -11,6 +11,8 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -38,6 +40,18 @@ void note(const goro::goroutine_info& info, std::exception_ptr) {
 [[gnu::noinline]] void wait_far_in(goro::future<void> f) {
   f.get();
   std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+[[gnu::noinline]] void fail_far_in(goro::promise<void>& p, std::exception_ptr error) {
+  p.set_exception(std::move(error));
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+}
+
+template <class F>
+[[gnu::noinline]] int call_far_in(goro::singleflight<int, int>& flights, F f) {
+  const int got = flights.do_call(1, std::move(f)).value;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  return got;
 }
 
 // What a destructor does while the exception is on its way.
@@ -189,15 +203,82 @@ TEST_F(ThrowSite, OfWhatAFutureCarries) {
   EXPECT_EQ(functions.find("Unwind"), std::string::npos) << functions;
 }
 
-TEST_F(ThrowSite, OfAFutureThatNobodyToldOfAThrow) {
+// Nobody has noted a throw: who gave it to the promise, and then who waited.
+TEST_F(ThrowSite, OfWhatAPromiseIsGiven) {
   goro::go([] {
     goro::promise<void> p;
-    p.set_exception(std::make_exception_ptr(std::runtime_error("was never thrown")));
+    fail_far_in(p, std::make_exception_ptr(std::runtime_error("was never thrown")));
     wait_far_in(p.get_future());
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("goro::promise<void>::set_exception", 0), 0u) << functions;
+  const std::size_t given = functions.find("fail_far_in"), then = functions.find("wait_far_in");
+  EXPECT_NE(given, std::string::npos) << functions;
+  EXPECT_NE(then, std::string::npos) << functions;
+  EXPECT_LT(given, then) << functions;
+}
+
+TEST_F(ThrowSite, OfWhatAPlainThreadGivesAPromise) {
+  goro::promise<void> p;
+  goro::go([f = p.get_future()]() mutable { wait_far_in(std::move(f)); });
+  std::thread([&p] { fail_far_in(p, std::make_exception_ptr(std::runtime_error("was never thrown"))); }).join();
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_LT(functions.find("fail_far_in"), functions.find("wait_far_in")) << functions;
+}
+
+// Without a failure that somebody gave.
+TEST_F(ThrowSite, OfABrokenPromise) {
+  goro::go([] {
+    goro::future<void> f = goro::promise<void>().get_future();
+    wait_far_in(std::move(f));
   });
   ASSERT_TRUE(eventually([] { return handled == 1; }));
   EXPECT_EQ(functions.rfind("goro::future<void>::get", 0), 0u) << functions;
   EXPECT_NE(functions.find("wait_far_in"), std::string::npos) << functions;
+}
+
+// One has called, another has joined: both throw it, from its first place on.
+TEST_F(ThrowSite, OfWhatASingleflightShares) {
+  goro::singleflight<int, int> flights;
+  goro::chan<int> flying = goro::make_chan<int>(), end = goro::make_chan<int>();
+  goro::go([&] {
+    (void)call_far_in(flights, [&]() -> int {
+      flying.send(1);
+      (void)end.recv();
+      through_a_frame("escapes");
+      return 0;
+    });
+  });
+  (void)flying.recv();
+  goro::future<goro::singleflight<int, int>::result> joined =
+      flights.do_async(1, [] { return 0; });  // has joined when this returns
+  end.send(1);
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+  EXPECT_NE(functions.find("through_a_frame"), std::string::npos) << functions;
+  EXPECT_LT(functions.find("throw_far_in"), functions.rfind("call_far_in")) << functions;
+  EXPECT_EQ(functions.find("__cxa"), std::string::npos) << functions;
+  goro::go([&] { (void)joined.get(); });
+  ASSERT_TRUE(eventually([] { return handled == 2; }));
+  EXPECT_EQ(functions.rfind("(anonymous namespace)::throw_far_in", 0), 0u) << functions;
+}
+
+// The next one's has its own.
+TEST_F(ThrowSite, OfASingleflightsNextCallIsAnother) {
+  goro::singleflight<int, int> flights;
+  goro::go([&] {
+    try {
+      (void)call_far_in(flights, []() -> int {
+        through_a_frame("is caught");
+        return 0;
+      });
+    } catch (const std::runtime_error&) {
+    }
+    (void)call_far_in(flights, []() -> int { throw 42; });
+  });
+  ASSERT_TRUE(eventually([] { return handled == 1; }));
+  EXPECT_EQ(functions.find("throw_far_in"), std::string::npos) << functions;
+  EXPECT_NE(functions.find("call_far_in"), std::string::npos) << functions;
 }
 
 TEST_F(ThrowSite, IsNotThatOfAFutureWhoseFailureWasCaught) {
