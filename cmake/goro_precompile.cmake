@@ -11,7 +11,7 @@ function(goro_precompile_rooms)
   set(headers algorithm array atomic cerrno chrono concepts csignal cstdint cstdlib cstring exception memory mutex new
               optional span stdexcept string system_error tuple type_traits utility variant vector)
   get_property(extra GLOBAL PROPERTY goro_library_room_objects)
-  if(NOT GORO_SANITIZE)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
     list(REMOVE_ITEM extra http)  # where GCC 12 warns of lines of std at -O3
   endif()
   list(TRANSFORM extra PREPEND goro_room_)
