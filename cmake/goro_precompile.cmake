@@ -8,16 +8,14 @@ function(goro_precompile_rooms)
   endif()
   get_property(rooms GLOBAL PROPERTY goro_room_targets)
   list(POP_FRONT rooms first)
-  set(headers algorithm atomic cerrno concepts csignal cstdint cstdlib cstring exception mutex new optional stdexcept
-              string system_error type_traits utility vector)
-  set(extra "")
-  if(NOT GORO_SANITIZE)  # whose checks make GCC 12 warn of lines of std: tried with those above only
-    list(APPEND headers array chrono memory span tuple variant)
-    get_property(extra GLOBAL PROPERTY goro_library_room_objects)
-    list(REMOVE_ITEM extra http)  # where it warns so at -O3
-    list(TRANSFORM extra PREPEND goro_room_)
-    list(APPEND rooms ${extra})
+  set(headers algorithm array atomic cerrno chrono concepts csignal cstdint cstdlib cstring exception memory mutex new
+              optional span stdexcept string system_error tuple type_traits utility variant vector)
+  get_property(extra GLOBAL PROPERTY goro_library_room_objects)
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    list(REMOVE_ITEM extra http)  # where GCC 12 warns of lines of std at -O3
   endif()
+  list(TRANSFORM extra PREPEND goro_room_)
+  list(APPEND rooms ${extra})
   list(TRANSFORM headers REPLACE "(.+)" "<\\1>")
   target_precompile_headers(${first} PRIVATE ${headers})
   foreach(room IN LISTS rooms)

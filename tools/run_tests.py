@@ -4,7 +4,7 @@
 
 usage: run_tests.py [RUN...] [--scale N] [--jobs N] [--only REGEX]
 
-RUN      debug release tracked asan tsan (default: these), rooms, clang, soak, tracking
+RUN      debug tracked tsan asan release (default: these), rooms, clang, soak, tracking
 --scale  GORO_TEST_SCALE instead of each run's own
 --only   only tests whose name matches
 
@@ -17,6 +17,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree as xml
 
@@ -55,7 +56,9 @@ RUNS = {
     "tracking": Run("debug", "all of them with GORO_DEBUG=deadlock,leak",
                     "unit|stress|explore|anomaly|examples", "0.2", TRACKED, tracked=True),
 }
-DEFAULT = ["debug", "tracked", "release", "asan", "tsan"]
+# Release is last: its tests compare times, and nothing else is left to build then.
+DEFAULT = ["debug", "tracked", "tsan", "asan", "release"]
+LOWEST = ["nice", "-n", "19"]
 
 
 class Progress:
@@ -98,25 +101,84 @@ def configured(run):
 
 def build(run, jobs):
     """True if the build came about. Says what the build tool says when it did not."""
+    progress = Progress()
+    failure = make(run, jobs, lambda line: progress.show(f"   {run.preset}: building {line}"))
+    progress.clear()
+    if failure:
+        print(failure, flush=True)
+    return not failure
+
+
+def make(run, jobs, show, before=()):
+    """Configures and builds, each command with `before` in front of it. Returns what to say of a failure, or ""."""
     steps = [["cmake", "--preset", run.preset]] if not configured(run) else []
     command = ["cmake", "--build", "--preset", run.preset, "--parallel", str(jobs)]
     for target in run.targets:
         command += ["--target", target]
-    progress = Progress()
     for step in [*steps, command]:
-        process = subprocess.Popen(step, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                   text=True, errors="replace")
+        process = subprocess.Popen([*before, *step], cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT, text=True, errors="replace")
         said = []
         for line in process.stdout:
             said.append(line)
             if re.match(r"\[\s*\d+[/%]", line):
-                progress.show(f"   {run.preset}: building {line.strip()}")
-        progress.clear()
+                show(line.strip())
         if process.wait() != 0:
-            print("".join(said))
-            print(f"FAILED to build: {' '.join(step)}", flush=True)
-            return False
-    return True
+            return "".join(said) + f"\nFAILED to build: {' '.join(step)}"
+    return ""
+
+
+class Ahead:
+    """Builds for the next runs while the tests of this one wait for each other, at the lowest priority: it takes the
+    time that they leave. One build at a time, in the order of the runs, and none of a folder whose tests may be
+    running; none beside tests that compare times, so nothing that comes after the first of these."""
+
+    def __init__(self, runs, jobs):
+        self.jobs, self.ahead, self.line = jobs, [], ""
+        presets = set()
+        for run in runs:
+            if run.preset not in presets and presets:
+                self.ahead.append(run)
+            presets.add(run.preset)
+            if "timing" in run.labels:
+                break
+        self.failures = {}  # of each run whose build has ended: "" if it came about
+        self.ended = threading.Condition()
+        self.thread = None
+
+    def begin(self):
+        """Called when the first tests begin: until then the CPUs are busy."""
+        if self.ahead and not self.thread:
+            self.thread = threading.Thread(target=self.work, daemon=True)
+            self.thread.start()
+
+    def work(self):
+        for run in self.ahead:
+            try:
+                failure = make(run, self.jobs, self.show, LOWEST)
+            except OSError as error:
+                failure = f"{error}\nFAILED to build: {run.preset}"
+            with self.ended:
+                self.failures[run] = failure
+                self.ended.notify_all()
+
+    def show(self, line):
+        self.line = line
+
+    def built(self, run):
+        """As build(), for a run that is or may be built ahead."""
+        if not self.thread or run not in self.ahead:
+            self.ahead = [other for other in self.ahead if other is not run]
+            return build(run, self.jobs)
+        progress = Progress()
+        with self.ended:
+            while run not in self.failures:
+                progress.show(f"   {run.preset}: building {self.line}")
+                self.ended.wait(0.5)
+        progress.clear()
+        if self.failures[run]:
+            print(self.failures[run], flush=True)
+        return not self.failures[run]
 
 
 def without_randomised_addresses():
@@ -173,12 +235,13 @@ def ctest(run, options):
     return passed, failed, skipped
 
 
-def perform(run, options):
+def perform(run, options, ahead):
     began = time.monotonic()
     print(f"== {run.preset}: {run.why}", flush=True)
-    if not build(run, options.jobs):
+    if not ahead.built(run):
         return 0, [f"{run.preset}: build"], []
     built = time.monotonic()
+    ahead.begin()
     if run.labels:
         result = ctest(run, options)
     else:
@@ -195,7 +258,7 @@ def perform(run, options):
         print(f"   {run.preset}: {meant} reports that are meant, {len(wrong)} that are not", flush=True)
     print(f"   {run.preset}: {passed} passed, {len(failed)} failed"
           f"{f', {len(skipped)} skipped' if skipped else ''}"
-          f" (build {built - began:.0f} s, run {time.monotonic() - built:.0f} s)", flush=True)
+          f" (build {built - began:.0f} s{' more' if run in ahead.failures else ''}, run {time.monotonic() - built:.0f} s)", flush=True)
     return result
 
 
@@ -211,8 +274,10 @@ def main():
         sys.exit(f"goro: run_tests.py: {unknown[0]} is not known; say one of {', '.join(RUNS)}")
 
     passed, failed, skipped = 0, [], []
-    for name in options.runs or DEFAULT:
-        result = perform(RUNS[name], options)
+    names = options.runs or DEFAULT
+    ahead = Ahead([RUNS[name] for name in names], options.jobs)
+    for name in names:
+        result = perform(RUNS[name], options, ahead)
         passed += result[0]
         failed += result[1]
         skipped += [f"{name}: {test}" for test in result[2]]

@@ -17,6 +17,12 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 EXPECTED = "sum 499500\n"
 
+# With a compiler cache goro is compiled once, for install_shared and for those who build it as a part of theirs: with
+# the same options, none of them optimised, which is soonest and leaves the most symbols; and each source alone.
+SAME = ["-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-DNDEBUG"]
+SAME_AS_SHARED = [*SAME, "-DCMAKE_POSITION_INDEPENDENT_CODE=ON",
+                  "-DCONSUMER_OPTIONS=-Wall;-Wextra;-Wpedantic;-Wno-restrict"]  # of cmake/goro_options.cmake
+
 
 def call(command, **kwargs):
     print("+", *map(str, command), flush=True)
@@ -31,7 +37,8 @@ class Consumers:
     def __init__(self, options):
         self.source, self.build, self.work = options.source, options.build, options.work
         self.cmake = ["cmake", "-G", options.generator, f"-DCMAKE_CXX_COMPILER={options.compiler}"]
-        if shutil.which("ccache"):
+        self.cached = shutil.which("ccache")
+        if self.cached:
             self.cmake.append("-DCMAKE_CXX_COMPILER_LAUNCHER=ccache")
         self.compiler = options.compiler
 
@@ -53,16 +60,16 @@ class Consumers:
         made, build = self.work / "shared/made", self.work / "shared/build"
         shutil.rmtree(made, ignore_errors=True)
         call([*self.cmake, "-S", self.source, "-B", build, "-DBUILD_SHARED_LIBS=ON",
-              # Not optimised, which is soonest and leaves the most symbols.
-              "-DCMAKE_BUILD_TYPE=None", "-DCMAKE_CXX_FLAGS=-DNDEBUG", "-DGORO_BUILD_TESTS=OFF",
-              "-DGORO_BUILD_EXAMPLES=OFF", "-DGORO_BUILD_BENCH=OFF"])
+              *SAME, f"-DGORO_PCH={'OFF' if self.cached else 'ON'}",
+              "-DGORO_BUILD_TESTS=OFF", "-DGORO_BUILD_EXAMPLES=OFF", "-DGORO_BUILD_BENCH=OFF"])
         call(["cmake", "--build", build])
         call(["cmake", "--install", build, "--prefix", made])
         self.move_into_place("shared")
 
     def project(self, name, *settings):
         """Configures the project test/package/NAME afresh, builds it and runs its program."""
-        build = self.work / "consumers" / "_".join([name, *(s.split("=")[-1] for s in settings[1:])])
+        build = self.work / "consumers" / "_".join(
+            [name, *(s.split("=")[-1] for s in settings[1:] if s not in SAME_AS_SHARED)])
         shutil.rmtree(build, ignore_errors=True)
         call([*self.cmake, "-S", HERE / name, "-B", build, *settings])
         call(["cmake", "--build", build, "--target", "program"])  # and of goro what it asks for
@@ -121,10 +128,10 @@ class Consumers:
         self.network_components("shared")
 
     def add_subdirectory(self):
-        self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}")
+        self.project("add_subdirectory", f"-DGORO_SOURCE={self.source}", *SAME_AS_SHARED)
 
     def fetch_content(self):
-        self.project("fetch_content", f"-DFETCHCONTENT_SOURCE_DIR_GORO={self.source}")
+        self.project("fetch_content", f"-DFETCHCONTENT_SOURCE_DIR_GORO={self.source}", *SAME_AS_SHARED)
 
     def unknown_component(self):
         build = self.work / "consumers/unknown_component"
