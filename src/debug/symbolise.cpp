@@ -242,6 +242,10 @@ bool is_inner(const stack_frame& f) noexcept {
         return true;
       if (function.starts_with("decltype(auto) std::")) return true;
     }
+  // What is inlined has, in programs with lines but without types (-g1), the name of the function that it is in. So a
+  // line of the user's is his, if his function was inlined into one of ours.
+  const bool is_ours = here.ends_with(this_file) && file.starts_with(sources);
+  if (!file.empty() && !is_ours && !is_goro_header(f.file) && file.find("/c++/") == std::string_view::npos) return false;
   const std::size_t at = function.find("goro::detail::");
   return at != std::string_view::npos && (at == 0 || function[at - 1] == ' ') &&
          function.substr(0, at).find_first_of("<(") == std::string_view::npos;

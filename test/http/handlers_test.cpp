@@ -114,9 +114,7 @@ TEST_F(HttpHandlers, WithoutAnyHandlerItIsPrintedAndTheServerGoesOn) {
   EXPECT_NE(r.err.find(": std::runtime_error: no such table\n  created"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find(": an exception of type int\n  created"), std::string::npos) << r.err;
   EXPECT_NE(r.err.find("  thrown by "), std::string::npos) << r.err;
-  if (!goro_test::under_tsan) {  // which puts its own frames above the one that throws
-    EXPECT_NE(r.err.find("handlers_test.cpp:96"), std::string::npos) << r.err;
-  }
+  EXPECT_NE(r.err.find("handlers_test.cpp:96"), std::string::npos) << r.err;
 }
 
 TEST_F(HttpHandlers, AnOnErrorThatThrowsIsNoEnd) {
