@@ -256,9 +256,10 @@ def perform(run, options, ahead):
         for name in tracking.blind(run.preset, environment(run, options.scale), reports_of(run)):
             failed.append(f"{run.preset}, tracking: no report from {name}, which must be reported")
         print(f"   {run.preset}: {meant} reports that are meant, {len(wrong)} that are not", flush=True)
+    waited = f"{built - began:.0f} s{' more' if run in ahead.failures else ''}"
     print(f"   {run.preset}: {passed} passed, {len(failed)} failed"
           f"{f', {len(skipped)} skipped' if skipped else ''}"
-          f" (build {built - began:.0f} s{' more' if run in ahead.failures else ''}, run {time.monotonic() - built:.0f} s)", flush=True)
+          f" (build {waited}, run {time.monotonic() - built:.0f} s)", flush=True)
     return result
 
 
