@@ -299,7 +299,7 @@ std::uint64_t close_slots(slot_ticket t) noexcept {
     inside += counted_by_sections(c);
     hand_on(c, 0);
   }
-  return static_cast<std::uint64_t>(std::max(inside, std::int64_t{0}));
+  return static_cast<std::uint64_t>(inside);
 }
 
 std::uint64_t readers_in_slots(slot_ticket t) noexcept {
@@ -309,7 +309,7 @@ std::uint64_t readers_in_slots(slot_ticket t) noexcept {
     const std::uint64_t seen = c.word.load(std::memory_order_relaxed);
     if (is_open(seen, t)) inside += counted_by_swap(seen) + counted_by_sections(c);
   }
-  return static_cast<std::uint64_t>(std::max(inside, std::int64_t{0}));
+  return static_cast<std::uint64_t>(inside);
 }
 
 }  // namespace goro::detail

@@ -29,8 +29,9 @@
 //       A word of 0: both are 0.
 //   I4  The readers of ticket t are the sum over its cells. A cell may be below the number of readers that entered
 //       there, as readers may leave by another row, but nobody leaves a cell in which he sees nobody. (Two that leave
-//       one cell in both ways at the same moment may each have seen the other's reader, and bring it below 0: the sum
-//       is right, and only one that leaves too many may be noticed later. Below 0 the sum counts as 0.)
+//       one cell in both ways at the same moment may each have seen the other's reader, and bring it below 0. So the
+//       sum may be below 0, too, if one of them had entered by the lock's word: the two together are right, and only
+//       one that leaves too many may be noticed later.)
 //
 // Pairs
 //   P1  leave: release (a store, on x86-64) -> close: acquire. The closer has met all readers that left, even those
@@ -84,11 +85,11 @@ slot_ticket claim_column(slot_ticket t, std::size_t column) noexcept;
 // enter_section, leave_section, and by compare-and-swap enter_slot and leave_slot are in
 // goro/detail/reader_section.hpp, as the inline code of rw_mutex calls them.
 
-// Closes all cells. Returns how many readers were inside: they are the caller's to count from now on. 1 to 14 us if
-// the ticket has by_section.
+// Closes all cells. Returns how many readers were inside: they are the caller's to count from now on. It may be a
+// negative number (I4). 1 to 14 us if the ticket has by_section.
 std::uint64_t close_slots(slot_ticket t) noexcept;
 
-// A moment's picture, cell by cell.
+// A moment's picture, cell by cell. It may be a negative number, too.
 std::uint64_t readers_in_slots(slot_ticket t) noexcept;
 
 // Whether readers are counted by sections, so that slots pay for a single CPU too.

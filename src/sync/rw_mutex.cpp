@@ -109,7 +109,6 @@ bool exchange(std::uint64_t& word, std::uint64_t& expected, std::uint64_t desire
 }
 std::uint64_t load(const std::uint64_t& word) noexcept { return __atomic_load_n(&word, __ATOMIC_ACQUIRE); }
 
-// A goroutine alone runs next, and has the waker's data in its cache.
 void wake(waiter* chain) noexcept {
   if (chain != nullptr && chain->next == nullptr)
     detail::ready(chain->who);
@@ -119,13 +118,16 @@ void wake(waiter* chain) noexcept {
 
 }  // namespace
 
-// ---- readers apart
-
 void rw_mutex::inside::close_slots(rw_mutex& m) noexcept {
   const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_RELAXED);
   if (ticket == 0) return;
   m.sampled_ = std::min(m.sampled_ / closed % (point / closed) + 1, 3u) * closed;
-  __atomic_add_fetch(&m.word_, detail::close_slots(ticket) * reader - in_slots, __ATOMIC_ACQ_REL);
+  const auto inside = static_cast<std::int64_t>(detail::close_slots(ticket));
+  std::uint64_t before = load(m.word_);
+  std::int64_t added = 0;
+  do  // who entered by the word may have left by a slot: but no more than are there
+    added = std::max(inside, std::min<std::int64_t>(0, -(static_cast<std::int64_t>(before) >> 32)));
+  while (!exchange(m.word_, before, before + static_cast<std::uint64_t>(added) * reader - in_slots));
   __atomic_store_n(&m.slots_, 0, __ATOMIC_RELEASE);  // I5: after the word
 }
 
@@ -340,9 +342,9 @@ bool rw_mutex::inside::enter_exclusive(rw_mutex& m) noexcept {
   std::uint64_t before = load(m.word_);
   while ((before & ~ticks) == 0)
     if (exchange(m.word_, before, held)) return true;
-  if ((before & ~ticks) != in_slots) return false;
+  if ((before & (held | waiting | in_slots)) != in_slots) return false;
   const std::uint64_t ticket = __atomic_load_n(&m.slots_, __ATOMIC_ACQUIRE);  // P3
-  if (ticket != 0 && detail::readers_in_slots(ticket) != 0) return false;     // and they go on as they did
+  if (ticket != 0 && static_cast<std::uint32_t>((before >> 32) + detail::readers_in_slots(ticket)) != 0) return false;
   const spin_guard guard(lock_of(&m));
   close_slots(m);  // I4
   before = load(m.word_);
