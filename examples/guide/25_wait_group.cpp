@@ -8,6 +8,7 @@
 #include "guide.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -120,11 +121,12 @@ std::string use_again_too_early() {
         words = e.what();
       }
     });
-    goro::yield();  // it waits now
+    goro::yield();  // it waits now, as a rule
     group.done();
     group.add();  // BUG: the wait has not returned
-    waiter.wait();
+    (void)waiter.wait_for(std::chrono::milliseconds(100));  // if it had not begun, it waits for the second add
     group.done();
+    waiter.wait();
   }
   goro::set_max_procs(before);
   return words;
