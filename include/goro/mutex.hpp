@@ -16,7 +16,8 @@
 // All calls may be made from any goroutine and any thread at the same time.
 // Order: what happened before unlock() is visible after the lock that follows.
 // Lifetime: a constant-initialised global, or anything else. Who got the lock and knows that nobody else
-// wants it may unlock and destroy it, even if the unlock before has not returned yet.
+// wants it may unlock and destroy it, even if the unlock before has not returned yet. A call at memory that holds what
+// no mutex does (it was destroyed, overwritten, copied as bytes) ends the program with a report, as far as that is seen.
 #pragma once
 
 #include <cstddef>

@@ -78,7 +78,7 @@
 // was the last. If the head leaves in starvation mode, the next hand-over looks at the age of the one behind.
 //
 // Rejected: docs/design/sync.md.
-// Tests: test/sync/mutex_{test,stress_test,timing_test}.cpp.
+// Tests: test/sync/mutex_{test,modes_test,seekers_test,stress_test,timing_test}.cpp.
 #include <goro/mutex.hpp>
 
 #include "base/arch/cpu.hpp"

@@ -27,7 +27,7 @@
 // Cost: the seeker's heavy fence, 3 to 14 us, for the first that queues after a time of calm; the holder's read.
 // 256 entries: mutexes that share one with a seeker are looked for in vain, some 20 ns an unlock, until that one's
 // holder has let go.
-// Tests: test/sync/mutex_seekers_test.cpp, mutex_stress_test.cpp.
+// Tests: test/sync/mutex_seekers_{test,stress_test}.cpp.
 #pragma once
 
 #include <goro/detail/hidden_address.hpp>

@@ -31,8 +31,10 @@ void compute_for(std::chrono::nanoseconds d) {
 struct round_of {
   goro::mutex m;
   int guarded = 0;
+  std::atomic<int> gave_up{0};
   std::atomic<int> left;
-  explicit round_of(int parties) : left(parties) {}
+  const int parties;
+  explicit round_of(int n) : left(n), parties(n) {}
 };
 
 // A plain thread holds the lock and lets go at any moment of the others' way into the queue; the last of all deletes it.
@@ -42,9 +44,9 @@ TEST_P(MutexSeekersStress, AHolderLetsGoWhileOthersQueue) {
   std::atomic<round_of*> current{nullptr};
   std::atomic<int> started{0};
   std::atomic<int> rounds_ended{0};
-  std::atomic<int> gave_up{0};
   const auto end = [&](round_of* r) {
     if (r->left.fetch_sub(1) != 1) return;
+    EXPECT_EQ(r->guarded + r->gave_up, r->parties);
     delete r;
     rounds_ended.fetch_add(1);
   };
@@ -63,7 +65,7 @@ TEST_P(MutexSeekersStress, AHolderLetsGoWhileOthersQueue) {
           ++r->guarded;
           r->m.unlock();
         } else {
-          ++gave_up;
+          ++r->gave_up;
         }
         end(r);
         while (rounds_ended.load() <= n) goro::yield();

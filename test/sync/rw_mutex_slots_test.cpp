@@ -57,6 +57,21 @@ TEST_F(RwMutexSlots, ReadersOfSeveralThreadsAreCountedApartUntilAWriterComes) {
   EXPECT_FALSE(peek::has_slots(m));
 }
 
+// Where one entered and where one left need not agree: the lock is free if the two counts together are 0.
+TEST_F(RwMutexSlots, ALockThatWasLeftByTheWordAndEnteredBySlotsIsFree) {
+  goro::rw_mutex m;
+  peek::make_next_reader_claim(m);
+  m.lock_shared();
+  m.unlock_shared();
+  ASSERT_TRUE(peek::has_slots(m));
+  m.lock_shared();
+  EXPECT_FALSE(m.try_lock());
+  peek::add_readers(m, ~std::uint64_t{0});  // one less: as if that one had left while the slots were moving
+  EXPECT_TRUE(m.try_lock());
+  m.unlock();
+  EXPECT_TRUE(peek::is_free(m));
+}
+
 TEST_F(RwMutexSlots, OneReaderAloneHasThemIfTheyAreCheapAndThenLaterAfterEachWrite) {
   goro::rw_mutex m;
   const auto looks = [&](int n) {

@@ -26,8 +26,9 @@ GORO_API void tell_made(const void* count) noexcept;
 GORO_API void tell_destroyed(const void* count) noexcept;
 GORO_API void tell_used(const void* count, const char* call) noexcept;
 
-// For debug builds, in which a lock looks at itself: there is none at `object`, but the memory of a destroyed one, say.
-// Reports that, with `what` it is not ("mutex"), the `call`, the goroutine, where that was created, and stacks; and aborts.
+// For a lock that looks at itself (mutex, and rw_mutex in debug builds): there is none at `object`, but the memory of a
+// destroyed one, say. Reports that, with `what` it is not ("mutex"), the `call`, the goroutine, where that was created,
+// and stacks; and aborts.
 [[noreturn, gnu::cold]] GORO_API void not_a_lock(const void* object, const char* what, const char* call) noexcept;
 
 }  // namespace goro::detail
